@@ -1,0 +1,43 @@
+# `make` or `make help` lists the targets; scripts/ holds what is longer than a line.
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the static program bin/enroute
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/enroute ./cmd/enroute
+
+.PHONY: demo
+demo: ## serve the demo on http://127.0.0.1:8080, data in ./demo-data
+	go run ./cmd/enroute serve --demo --data ./demo-data --listen 127.0.0.1:8080
+
+.PHONY: test
+test: ## all that must hold: format, vet, staticcheck, tests under the race detector
+	scripts/test
+
+.PHONY: quick
+quick: ## the tests without the race detector
+	go test -shuffle=on ./...
+
+.PHONY: race
+race: ## the tests under the race detector
+	go test -race -shuffle=on -timeout 30m ./...
+
+.PHONY: lint
+lint: ## golangci-lint
+	scripts/lint
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for 30 s
+	scripts/fuzz
+
+.PHONY: bench
+bench: ## measure the server; docs/benchmarks.md explains the figures
+	go run ./cmd/enroute bench
+
+.PHONY: docker
+docker: ## build the container image enroute
+	docker build -t enroute .

@@ -1,0 +1,82 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/enroute-field/enroute/sync"
+)
+
+// Seen is what a device tells about itself along with a call. What it leaves
+// out stays as it was.
+type Seen struct {
+	AppVersion string
+	Pending    *int // unsent mutations
+}
+
+// Notes beside the journal, one per device and fact, so that each can be
+// written without reading the others.
+const (
+	notePrefix  = "auth/"
+	noteSeen    = notePrefix + "seen/"
+	noteVersion = notePrefix + "version/"
+	notePending = notePrefix + "pending/"
+)
+
+// Seen remembers that a session is in use. It costs no commit and no store
+// access: what comes in within a few seconds is stored together.
+func (s *Service) Seen(id *Identity, info Seen) {
+	s.seen.add(sighting{id.Workspace.Name(), id.SessionID}, facts{at: s.clock(), version: info.AppVersion, pending: info.Pending})
+}
+
+// notes are what was told about all devices of a workspace, up to now.
+func (s *Service) notes(ctx context.Context, ws *sync.Workspace) (map[string][]byte, error) {
+	s.seen.flush(ctx)
+	notes, err := ws.Notes(ctx, notePrefix)
+	if err != nil {
+		return nil, fmt.Errorf("read what devices told: %w", err)
+	}
+	return notes, nil
+}
+
+// saveNotes stores what was gathered for one workspace.
+func (s *Service) saveNotes(ctx context.Context, workspace string, gathered map[string]facts) error {
+	ws, err := s.workspace(ctx, workspace)
+	if err != nil || ws == nil {
+		return err
+	}
+	notes := map[string][]byte{}
+	for id, f := range gathered {
+		f.note(notes, id)
+	}
+	if err := ws.SaveNotes(ctx, notes); err != nil {
+		return fmt.Errorf("save what devices told: %w", err)
+	}
+	return nil
+}
+
+// note adds the facts about a device to the notes.
+func (f *facts) note(notes map[string][]byte, id string) {
+	notes[noteSeen+id] = []byte(stamp(f.at))
+	if f.version != "" {
+		notes[noteVersion+id] = []byte(f.version)
+	}
+	if f.pending != nil {
+		notes[notePending+id] = strconv.AppendInt(nil, int64(*f.pending), 10)
+	}
+}
+
+// fill takes from the notes what they say about the device.
+func (d *DeviceInfo) fill(notes map[string][]byte) {
+	if t, err := time.Parse(time.RFC3339, string(notes[noteSeen+d.ID])); err == nil {
+		d.LastSeenAt = &t
+	}
+	if v := notes[noteVersion+d.ID]; len(v) > 0 {
+		d.AppVersion = string(v)
+	}
+	if n, err := strconv.Atoi(string(notes[notePending+d.ID])); err == nil {
+		d.Pending = &n
+	}
+}

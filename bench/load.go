@@ -1,0 +1,180 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// job is what a load process is told to do: as many connections as there are
+// lanes, each sending its requests in turn, one at a time, until the time is
+// over.
+type job struct {
+	Address  string
+	Duration time.Duration
+	Lanes    []lane
+}
+
+// lane is what one connection sends.
+type lane struct {
+	Requests [][]byte // whole HTTP requests, sent as they are
+	// Serial, unless "", stands in every request at which a number that was
+	// never sent before is to stand instead, in as many hexadecimal digits.
+	Serial string
+	First  uint64 // of the numbers; lanes must not overlap
+	// Never, unless "", must not stand in an answer.
+	Never string
+}
+
+// outcome is what a load process saw.
+type outcome struct {
+	Requests int
+	Elapsed  time.Duration
+	P50, P99 time.Duration
+}
+
+// perSecond is the rate of requests.
+func (o outcome) perSecond() float64 { return float64(o.Requests) / o.Elapsed.Seconds() }
+
+// Load is the load process: it reads a job from in and writes an outcome to out.
+func Load(ctx context.Context, in io.Reader, out io.Writer) error {
+	var j job
+	if err := json.NewDecoder(in).Decode(&j); err != nil {
+		return fmt.Errorf("read the job: %w", err)
+	}
+	o, err := j.run(ctx)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(o)
+}
+
+func (j *job) run(ctx context.Context) (outcome, error) {
+	took := make([][]time.Duration, len(j.Lanes))
+	start := time.Now()
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range j.Lanes {
+		g.Go(func() (err error) {
+			took[i], err = j.Lanes[i].send(ctx, j.Address, start.Add(j.Duration))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return outcome{}, err
+	}
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	if len(all) == 0 {
+		return outcome{}, errors.New("no request was answered in time")
+	}
+	return outcome{
+		Requests: len(all), Elapsed: time.Since(start),
+		P50: all[len(all)/2], P99: all[len(all)*99/100],
+	}, nil
+}
+
+// send keeps one connection busy until the end and tells how long each answer took.
+func (l *lane) send(ctx context.Context, address string, end time.Time) ([]time.Duration, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // every answer was read
+	serials := l.serials()
+	in := bufio.NewReaderSize(conn, 64<<10)
+	took := make([]time.Duration, 0, 1<<16)
+	for i, now := 0, time.Now(); now.Before(end) && ctx.Err() == nil; i++ {
+		n := i % len(l.Requests)
+		l.number(n, serials)
+		if _, err := conn.Write(l.Requests[n]); err != nil {
+			return nil, fmt.Errorf("send: %w", err)
+		}
+		if err := skipAnswer(in, []byte(l.Never)); err != nil {
+			return nil, err
+		}
+		done := time.Now()
+		took = append(took, done.Sub(now))
+		now = done
+	}
+	return took, nil
+}
+
+// serials finds where in each request the serial numbers stand.
+func (l *lane) serials() [][]int {
+	out := make([][]int, len(l.Requests))
+	if l.Serial == "" {
+		return out
+	}
+	for i, r := range l.Requests {
+		for at := 0; ; {
+			n := bytes.Index(r[at:], []byte(l.Serial))
+			if n < 0 {
+				break
+			}
+			out[i] = append(out[i], at+n)
+			at += n + len(l.Serial)
+		}
+	}
+	return out
+}
+
+// number writes fresh serial numbers into a request. Places come in groups of
+// placesPerSerial that carry the same one.
+func (l *lane) number(request int, serials [][]int) {
+	for i, at := range serials[request] {
+		if i%placesPerSerial == 0 {
+			l.First++
+		}
+		hex := fmt.Appendf(nil, "%0*x", len(l.Serial), l.First)
+		copy(l.Requests[request][at:], hex)
+	}
+}
+
+// skipAnswer reads one answer, which must be a 200 with a length and without
+// what must never stand in it.
+func skipAnswer(in *bufio.Reader, never []byte) error {
+	status, err := in.ReadSlice('\n')
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
+		rest, _ := in.Peek(in.Buffered()) // for the error text only
+		return fmt.Errorf("answer %s%s", status, rest)
+	}
+	length := -1
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(v))); err != nil {
+				return fmt.Errorf("read the answer's length: %w", err)
+			}
+		}
+	}
+	if length < 0 {
+		return errors.New("the answer has no length")
+	}
+	if len(never) > 0 {
+		if body, err := in.Peek(length); err != nil || bytes.Contains(body, never) {
+			return errors.Join(fmt.Errorf("answer %s", body), err)
+		}
+	}
+	_, err = in.Discard(length)
+	return err
+}

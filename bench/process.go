@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a server of ours in a process of its own.
+type process struct {
+	cmd     *exec.Cmd
+	stderr  bytes.Buffer
+	address string // host:port
+}
+
+var announced = regexp.MustCompile(`serves http://(\S+)`)
+
+// start runs a command that announces its address on its first line.
+func start(ctx context.Context, command []string, stdin any) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, command[0], command[1:]...)}
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	p.cmd.WaitDelay = 30 * time.Second
+	p.cmd.Stderr = &p.stderr
+	if stdin != nil {
+		raw, err := json.Marshal(stdin)
+		if err != nil {
+			return nil, fmt.Errorf("encode what %s is to know: %w", command, err)
+		}
+		p.cmd.Stdin = bytes.NewReader(raw)
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", command, err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", command, err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	found := announced.FindStringSubmatch(line)
+	if err != nil || found == nil {
+		return nil, errors.Join(fmt.Errorf("%s announced no address but %q", command, line), err, p.stop())
+	}
+	p.address = found[1]
+	return p, nil
+}
+
+// stop asks the process to end and waits for it. One that was asked to end
+// and says nothing about it has done well.
+func (p *process) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already: Wait tells
+	err := p.cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGTERM {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", p.cmd.Path, err, p.stderr.String())
+	}
+	return nil
+}
+
+// ticks per second of the times in /proc/<pid>/stat (USER_HZ, proc(5)).
+const ticks = 100
+
+// cpu is the processor time the process has used, in user and kernel mode.
+func (p *process) cpu() (time.Duration, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	// The second field is the name in parentheses; the 14th and 15th are the times.
+	rest := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	if len(rest) < 13 {
+		return 0, fmt.Errorf("read processor time: %q is not as expected", raw)
+	}
+	user, errUser := strconv.Atoi(rest[11])
+	system, errSystem := strconv.Atoi(rest[12])
+	return time.Duration(user+system) * time.Second / ticks, errors.Join(errUser, errSystem)
+}
+
+// memory is what the process holds of it (VmRSS), in bytes.
+func (p *process) memory() (int64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read memory: %w", err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, errors.New("read memory: no VmRSS")
+}
+
+// sample is one measurement: what the load process saw, and the processor
+// time the server used meanwhile.
+type sample struct {
+	outcome
+	cpu time.Duration
+}
+
+// cpuPer1000 is processor seconds per 1,000 requests.
+func (s sample) cpuPer1000() float64 { return s.cpu.Seconds() / float64(s.Requests) * 1000 }
+
+// measure lets a load process do a job against the server.
+func (p *process) measure(ctx context.Context, self []string, j job) (sample, error) {
+	j.Address = p.address
+	raw, err := json.Marshal(j)
+	if err != nil {
+		return sample{}, fmt.Errorf("encode the job: %w", err)
+	}
+	before, err := p.cpu()
+	if err != nil {
+		return sample{}, err
+	}
+	cmd := exec.CommandContext(ctx, self[0], append(self[1:len(self):len(self)], "bench", "load")...)
+	var out, complaint bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(raw), &out, &complaint
+	if err := cmd.Run(); err != nil {
+		return sample{}, fmt.Errorf("load process: %w: %s", err, complaint.String())
+	}
+	after, err := p.cpu()
+	if err != nil {
+		return sample{}, err
+	}
+	s := sample{cpu: after - before}
+	if err := json.Unmarshal(out.Bytes(), &s.outcome); err != nil {
+		return sample{}, fmt.Errorf("read the outcome: %w", err)
+	}
+	return s, nil
+}

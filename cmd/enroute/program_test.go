@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for something that takes moments.
+const patience = 60 * time.Second
+
+// output collects what a program writes, while it runs.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// program is a run of Main that goes on while a test uses it.
+type program struct {
+	t      *testing.T
+	url    string
+	stdout *output
+	stderr *output
+	stop   context.CancelFunc
+	code   chan int
+}
+
+// run runs the program to its end.
+func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	out, errs := &output{}, &output{}
+	m := Main{Args: args, Stdout: out, Stderr: errs, Clock: time.Now, Ready: func(string) {}}
+	code = m.Run(t.Context())
+	return out.String(), errs.String(), code
+}
+
+// serve starts the program and waits until it answers.
+func serve(t *testing.T, environ []string, args ...string) *program {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	p := &program{t: t, stdout: &output{}, stderr: &output{}, stop: stop, code: make(chan int, 1)}
+	ready := make(chan string, 1)
+	m := Main{
+		Args: append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), Environ: environ,
+		Stdout: p.stdout, Stderr: p.stderr, Clock: time.Now, Ready: func(url string) { ready <- url },
+	}
+	go func() { p.code <- m.Run(ctx) }()
+	select {
+	case p.url = <-ready:
+	case code := <-p.code:
+		stop()
+		t.Fatalf("it ended with %d:\n%s", code, p.stderr)
+	case <-time.After(patience):
+		stop()
+		t.Fatalf("it does not start:\n%s", p.stderr)
+	}
+	t.Cleanup(func() { p.stop() })
+	return p
+}
+
+// end stops the program and gives its exit code.
+func (p *program) end() int {
+	p.t.Helper()
+	p.stop()
+	select {
+	case code := <-p.code:
+		return code
+	case <-time.After(patience):
+		p.t.Fatalf("it does not stop:\n%s", p.stderr)
+		return -1
+	}
+}
+
+// ask sends a request and decodes the answer, of which nothing may be missing.
+func (p *program) ask(method, path, token string, body any) (status int, answer map[string]any) {
+	p.t.Helper()
+	var content io.Reader = http.NoBody
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		content = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, content)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Close = true // no connection outlives the test
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if len(raw) > 0 && strings.Contains(res.Header.Get("Content-Type"), "json") {
+		if err := json.Unmarshal(raw, &answer); err != nil {
+			p.t.Fatalf("%s %s: %v in %s", method, path, err, raw)
+		}
+	}
+	return res.StatusCode, answer
+}
+
+// login gives a token.
+func (p *program) login(workspace, email, password string) string {
+	p.t.Helper()
+	status, answer := p.ask(http.MethodPost, "/v1/login", "", map[string]any{
+		"workspace": workspace, "email": email, "password": password,
+		"device": map[string]any{"id": "phone-of-" + strings.SplitN(email, "@", 2)[0], "name": "test"},
+	})
+	token, _ := answer["token"].(string)
+	if status != http.StatusOK || token == "" {
+		p.t.Fatalf("sign in as %s: %d %v", email, status, answer)
+	}
+	return token
+}
+
+// pull gives everything the token's user sees, by kind.
+func (p *program) pull(token string) map[string][]map[string]any {
+	p.t.Helper()
+	byKind := map[string][]map[string]any{}
+	for cursor, more := "", true; more; {
+		status, page := p.ask(http.MethodGet, "/v1/sync/pull?cursor="+cursor, token, nil)
+		if status != http.StatusOK {
+			p.t.Fatalf("pull: %d %v", status, page)
+		}
+		put, _ := page["put"].([]any)
+		for _, v := range put {
+			doc, _ := v.(map[string]any)
+			kind, _ := doc["kind"].(string)
+			byKind[kind] = append(byKind[kind], doc)
+		}
+		cursor, _ = page["cursor"].(string)
+		more, _ = page["more"].(bool)
+	}
+	return byKind
+}

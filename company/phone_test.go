@@ -1,0 +1,75 @@
+package company_test
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/enroute-field/enroute/company"
+)
+
+func TestE164ReadsWhatPeopleType(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ typed, region, want string }{
+		{"514 555-0123", "CA", "+15145550123"},
+		{"(514) 555.0123", "CA", "+15145550123"},
+		{"1-514-555-0123", "CA", "+15145550123"},
+		{"+1 514 555 0123", "FR", "+15145550123"},
+		{"514-555-0123 poste 22", "CA", "+15145550123"},
+		{"514-555-0123 Poste: 2201", "CA", "+15145550123"},
+		{"514-555-0123, poste 22", "CA", "+15145550123"},
+		{"514-555-0123 (poste 22)", "CA", "+15145550123"},
+		{"514-555-0123 p. 22", "CA", "+15145550123"},
+		{"514-555-0123 ext. 22", "CA", "+15145550123"},
+		{"514-555-0123 ext 22", "CA", "+15145550123"},
+		{"514-555-0123x22", "CA", "+15145550123"},
+		{"514-555-0123 #22", "CA", "+15145550123"},
+		{"01 42 68 53 00", "FR", "+33142685300"},
+		{"+33 1 42 68 53 00 poste 5", "CA", "+33142685300"},
+		{"555-0123", "CA", ""},
+		{"poste 22", "CA", ""},
+		{"appeler le bureau", "CA", ""},
+		{"", "CA", ""},
+		{"514 555-0123", "XX", ""},
+	} {
+		if got := company.E164(c.typed, c.region); got != c.want {
+			t.Errorf("E164(%q, %q) = %q, want %q", c.typed, c.region, got, c.want)
+		}
+	}
+}
+
+func TestE164OfANumberIsItself(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		number := "+1514" + rapid.StringMatching(`[2-9][0-9]{6}`).Draw(t, "number")
+		first := company.E164(number, "FR")
+		if first == "" {
+			t.Skip("not a number that is in use")
+		}
+		if first != number {
+			t.Fatalf("E164(%q) = %q", number, first)
+		}
+		behind := rapid.SampledFrom([]string{" poste ", " p. ", " ext. ", "x", " #"}).Draw(t, "behind")
+		if got := company.E164(number+behind+"22", "FR"); got != number {
+			t.Fatalf("with %q22: %q, want %q", behind, got, number)
+		}
+	})
+}
+
+func FuzzE164(f *testing.F) {
+	f.Add("514-555-0123 poste 22", "CA")
+	f.Add("+33 1 42 68 53 00", "")
+	f.Fuzz(func(t *testing.T, typed, region string) {
+		got := company.E164(typed, region)
+		if got == "" {
+			return
+		}
+		if !strings.HasPrefix(got, "+") || len(got) > 16 || strings.Trim(got[1:], "0123456789") != "" {
+			t.Errorf("E164(%q, %q) = %q, which is not in the form of E.164", typed, region, got)
+		}
+		if again := company.E164(got, region); again != got {
+			t.Errorf("E164(%q) = %q, read again %q", typed, got, again)
+		}
+	})
+}

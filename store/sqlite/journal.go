@@ -1,0 +1,169 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/enroute-field/enroute/sync"
+)
+
+// Workspaces implements sync.Store.
+func (s *Store) Workspaces(ctx context.Context) ([]string, error) {
+	rows, err := s.reader.workspaces.QueryContext(ctx)
+	names, err := collect(rows, err, func(r *sql.Rows) (name string, err error) { return name, r.Scan(&name) })
+	if err != nil {
+		return nil, fmt.Errorf("list workspaces: %w", err)
+	}
+	return names, nil
+}
+
+// Head implements sync.Store.
+func (s *Store) Head(ctx context.Context, workspace string) (sync.Head, error) {
+	ws, ok, err := s.reader.workspace(ctx, workspace)
+	if err != nil || !ok {
+		return sync.Head{}, err
+	}
+	return scanHead(s.reader.head.QueryRowContext(ctx, place(ws, 0), place(ws+1, 0)))
+}
+
+// windowBytes is how much of the journal is read before it is handed on: a
+// slow reader must not hold a snapshot of the file open.
+const windowBytes = 4 << 20
+
+// Journal implements sync.Store.
+func (s *Store) Journal(ctx context.Context, workspace string, from, to uint64, yield func(*sync.Commit) error) error {
+	head, err := s.Head(ctx, workspace)
+	if err != nil {
+		return err
+	}
+	if to == 0 || to > head.Number {
+		to = head.Number
+	}
+	ws, _, err := s.reader.workspace(ctx, workspace)
+	if err != nil {
+		return err
+	}
+	for from = max(from, 1); from <= to; {
+		window, err := s.reader.window(ctx, ws, from, to)
+		if err != nil {
+			return fmt.Errorf("read journal of %s from %d: %w", workspace, from, err)
+		}
+		for _, c := range window {
+			if err := yield(c); err != nil {
+				return err
+			}
+		}
+		from += uint64(len(window))
+	}
+	return nil
+}
+
+// window reads the commits from number from up to to, but stops after
+// windowBytes. It gives at least one.
+func (r *reader) window(ctx context.Context, ws int64, from, to uint64) ([]*sync.Commit, error) {
+	rows, err := r.journal.QueryContext(ctx, place(ws, from), place(ws, to))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // its error is in rows.Err
+	var out []*sync.Commit
+	for size := 0; size < windowBytes && rows.Next(); {
+		c, n, err := scanCommit(rows)
+		if err != nil {
+			return nil, err
+		}
+		if c.Number != from+uint64(len(out)) {
+			return nil, fmt.Errorf("commit %d is missing: %w", from+uint64(len(out)), sync.ErrDamaged)
+		}
+		out = append(out, c)
+		size += n
+	}
+	if len(out) == 0 && rows.Err() == nil {
+		return nil, fmt.Errorf("commit %d is missing: %w", from, sync.ErrDamaged)
+	}
+	return out, rows.Err()
+}
+
+// scanCommit also gives the size of the content.
+func scanCommit(rows *sql.Rows) (*sync.Commit, int, error) {
+	var at int64
+	var prev, hash, content []byte
+	if err := rows.Scan(&at, &prev, &hash, &content); err != nil {
+		return nil, 0, err
+	}
+	c, err := sync.DecodeCommit(content)
+	if err != nil {
+		return nil, 0, err
+	}
+	if c.Number != uint64(at)&(1<<numberBits-1) || len(prev) != len(c.Prev) || len(hash) != len(c.Hash) {
+		return nil, 0, fmt.Errorf("commit %d at the place of another: %w", c.Number, sync.ErrDamaged)
+	}
+	c.Prev, c.Hash = sync.Hash(prev), sync.Hash(hash)
+	return c, len(content), nil
+}
+
+// Documents implements sync.Store.
+func (s *Store) Documents(ctx context.Context, workspace string, keys []sync.Key) ([]sync.Version, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	ws, ok, err := s.reader.workspace(ctx, workspace)
+	if err != nil || !ok {
+		return nil, err
+	}
+	asked := make([][2]string, len(keys))
+	for i, k := range keys {
+		asked[i] = [2]string{k.Kind, k.ID}
+	}
+	list, err := json.Marshal(asked)
+	if err != nil {
+		return nil, fmt.Errorf("ask for documents: %w", err)
+	}
+	rows, err := s.reader.documents.QueryContext(ctx, string(list), ws)
+	found, err := collect(rows, err, scanVersion)
+	if err != nil {
+		return nil, fmt.Errorf("read %d documents of %s: %w", len(keys), workspace, err)
+	}
+	return found, nil
+}
+
+func scanVersion(r *sql.Rows) (v sync.Version, err error) {
+	err = r.Scan(&v.Kind, &v.ID, &v.Rev, &v.Scope, &v.Deleted, &v.Body, &v.Marks)
+	return v, err
+}
+
+// Outcomes implements sync.Store.
+func (s *Store) Outcomes(ctx context.Context, workspace string, ids []uuid.UUID) ([]sync.OutcomeRef, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	ws, ok, err := s.reader.workspace(ctx, workspace)
+	if err != nil || !ok {
+		return nil, err
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("ask for outcomes: %w", err)
+	}
+	rows, err := s.reader.outcomes.QueryContext(ctx, string(list), ws)
+	found, err := collect(rows, err, scanOutcome)
+	if err != nil {
+		return nil, fmt.Errorf("read %d outcomes of %s: %w", len(ids), workspace, err)
+	}
+	return found, nil
+}
+
+func scanOutcome(r *sql.Rows) (o sync.OutcomeRef, err error) {
+	var id, digest []byte
+	if err := r.Scan(&id, &digest, &o.Commit); err != nil {
+		return o, err
+	}
+	if copy(o.ID[:], id) != len(o.ID) || copy(o.Digest[:], digest) != len(o.Digest) {
+		return o, fmt.Errorf("outcome in commit %d: %w", o.Commit, sync.ErrDamaged)
+	}
+	return o, nil
+}

@@ -1,0 +1,62 @@
+package sqlite
+
+import "sync"
+
+// lane lets one at a time write to the file: appends go first, but now and
+// then the projector gets a turn between them, sooner when a query waits for
+// it.
+type lane struct {
+	mu      sync.Mutex
+	free    *sync.Cond
+	busy    bool
+	appends int // that wait
+	passed  int // appends since the projector's last turn
+}
+
+// How many appends go before a projector that waits.
+const (
+	patience       = 8
+	patienceUrgent = 1
+)
+
+func newLane() *lane {
+	l := &lane{}
+	l.free = sync.NewCond(&l.mu)
+	return l
+}
+
+// enter waits for an append's turn; leave gives it back.
+func (l *lane) enter() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.appends++
+	for l.busy {
+		l.free.Wait()
+	}
+	l.appends--
+	l.passed++
+	l.busy = true
+}
+
+// enterBehind waits for a turn of the projector.
+func (l *lane) enterBehind(urgent bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limit := patience
+	if urgent {
+		limit = patienceUrgent
+	}
+	l.passed = min(l.passed, limit) // appends of an idle past do not count twice
+	for l.busy || (l.appends > 0 && l.passed < limit) {
+		l.free.Wait()
+	}
+	l.passed = 0
+	l.busy = true
+}
+
+func (l *lane) leave() {
+	l.mu.Lock()
+	l.busy = false
+	l.mu.Unlock()
+	l.free.Broadcast()
+}

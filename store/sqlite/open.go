@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+// openDB opens a pool of connections that all run the pragmas first.
+func openDB(path string, conns int, pragmas ...string) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", path, err)
+	}
+	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: q.Encode()}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// lockFile holds an exclusive lock on a file beside the data, so that only
+// one process serves from it; closing gives it back, and so does the end of
+// the process. It is SQLite's own locking, since that works alike everywhere.
+func lockFile(ctx context.Context, path string) (io.Closer, error) {
+	db, err := openDB(path+".lock", 1, "locking_mode(exclusive)")
+	if err != nil {
+		return nil, err
+	}
+	_, err = db.ExecContext(ctx, "BEGIN EXCLUSIVE")
+	if err == nil {
+		return db, nil
+	}
+	if isCode(err, codes.SQLITE_BUSY) {
+		err = ErrInUse
+	}
+	return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), db.Close())
+}
+
+// isCode says whether err is SQLite's with this primary result code.
+func isCode(err error, code int) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && e.Code()&0xff == code
+}
+
+// statement is a text to be prepared into a field.
+type statement struct {
+	into **sql.Stmt
+	text string
+}
+
+// prepare the statements for all connections of the pool.
+func prepare(ctx context.Context, db *sql.DB, all []statement) error {
+	for _, s := range all {
+		stmt, err := db.PrepareContext(ctx, s.text)
+		if err != nil {
+			return fmt.Errorf("prepare %q: %w", s.text, err)
+		}
+		*s.into = stmt
+	}
+	return nil
+}

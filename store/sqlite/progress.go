@@ -1,0 +1,167 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// progress tells how far the projections of each workspace are, and lets
+// queries wait until they are far enough.
+type progress struct {
+	mu         sync.Mutex
+	of         map[int64]*track
+	rebuilding bool
+	waiting    int           // queries that wait
+	moved      chan struct{} // closed, and made anew, whenever something changes
+	wake       chan struct{} // tells the projector that there is work
+}
+
+// track is one workspace's progress.
+type track struct {
+	head, projected uint64
+	err             error // the last attempt failed; nil: none, or worth another
+	failures        int
+}
+
+// job is what the projector does next.
+type job struct {
+	rebuild  bool
+	ws       int64
+	from, to uint64
+}
+
+func newProgress() *progress {
+	return &progress{of: map[int64]*track{}, moved: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
+// track of a workspace; the caller holds mu.
+func (p *progress) track(ws int64) *track {
+	t := p.of[ws]
+	if t == nil {
+		t = &track{}
+		p.of[ws] = t
+	}
+	return t
+}
+
+// appended hears of a new head.
+func (p *progress) appended(ws int64, head uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.track(ws)
+	t.head, t.err = max(t.head, head), nil
+	p.nudge()
+}
+
+// projected hears that the projections show all commits up to number.
+func (p *progress) projected(ws int64, number uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.track(ws).projected = number
+	p.changed()
+}
+
+func (p *progress) rebuilt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rebuilding = false
+	p.changed()
+}
+
+// failed hands an error to the queries that wait for the workspace. The work
+// is tried again when somebody asks or appends.
+func (p *progress) failed(ws int64, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.track(ws)
+	t.err = err
+	t.failures++
+	p.changed()
+}
+
+// next finds work.
+func (p *progress) next() (job, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rebuilding {
+		if p.track(0).err != nil {
+			return job{}, false
+		}
+		return job{rebuild: true}, true
+	}
+	for ws, t := range p.of {
+		if t.projected < t.head && t.err == nil {
+			return job{ws: ws, from: t.projected + 1, to: t.head}, true
+		}
+	}
+	return job{}, false
+}
+
+func (p *progress) urgent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting > 0
+}
+
+// reach waits until the projections of a workspace show its commit number.
+func (p *progress) reach(ctx context.Context, ws int64, number uint64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, all := p.track(ws), p.track(0)
+	if number > t.head {
+		return fmt.Errorf("commit %d is asked for, the head is %d", number, t.head)
+	}
+	t.err, all.err = nil, nil
+	failures := t.failures + all.failures
+	for p.rebuilding || t.projected < number {
+		if t.failures+all.failures > failures {
+			return fmt.Errorf("bring lists up to date: %w", firstOf(all.err, t.err))
+		}
+		if err := p.wait(ctx); err != nil {
+			return fmt.Errorf("bring lists up to date: %w", err)
+		}
+	}
+	return nil
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait for a change, without holding mu.
+func (p *progress) wait(ctx context.Context) error {
+	moved := p.moved
+	p.waiting++
+	p.nudge()
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.waiting--
+	}()
+	select {
+	case <-moved:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// changed wakes all who wait; the caller holds mu.
+func (p *progress) changed() {
+	close(p.moved)
+	p.moved = make(chan struct{})
+}
+
+// nudge the projector.
+func (p *progress) nudge() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}

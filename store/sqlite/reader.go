@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// reader is the pool of connections for reading.
+type reader struct {
+	db *sql.DB
+	ws interned // integers of workspaces
+
+	head, findWorkspace, workspaces, journal *sql.Stmt
+	documents, outcomes, revisions           *sql.Stmt
+	notes, checkpoint                        *sql.Stmt
+}
+
+func openReader(ctx context.Context, path string, conns int) (*reader, error) {
+	db, err := openDB(path, conns, "busy_timeout(10000)", "query_only(1)", "cache_size(-16384)")
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{db: db, ws: interned{of: map[string]int64{}}}
+	if err := prepare(ctx, db, r.statements()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return r, nil
+}
+
+func (r *reader) statements() []statement {
+	return []statement{
+		{&r.head, headQuery},
+		{&r.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
+		{&r.workspaces, `SELECT name FROM workspaces ORDER BY name`},
+		{&r.journal, `SELECT place, prev, hash, content FROM journal WHERE place >= ? AND place <= ? ORDER BY place`},
+		{&r.documents, `SELECT d.kind, d.id, d.rev, d.scope, d.deleted, d.body, d.marks
+			FROM json_each(?) AS k CROSS JOIN documents AS d
+			ON d.ws = ? AND d.kind = k.value ->> 0 AND d.id = k.value ->> 1`},
+		{&r.outcomes, `SELECT o.id, o.digest, o.number
+			FROM json_each(?) AS k CROSS JOIN outcomes AS o ON o.ws = ? AND o.id = unhex(k.value, '-')`},
+		{&r.revisions, `SELECT rev FROM history WHERE ws = ? AND kind = ? AND id = ? AND rev < ?
+			ORDER BY rev DESC LIMIT ?`},
+		{&r.notes, `SELECT key, value FROM notes WHERE workspace = ? AND key >= ? AND key < ?`},
+		{&r.checkpoint, `SELECT c.number, c.hash, c.at, k.chunk FROM checkpoints AS c
+			LEFT JOIN chunks AS k ON k.workspace = c.workspace AND k.generation = c.generation
+			WHERE c.workspace = ? ORDER BY k.position`},
+	}
+}
+
+// workspace gives the integer of a workspace; false when it has no commit.
+func (r *reader) workspace(ctx context.Context, name string) (int64, bool, error) {
+	if ws, ok := r.ws.get(name); ok {
+		return ws, true, nil
+	}
+	var ws int64
+	err := r.findWorkspace.QueryRowContext(ctx, name).Scan(&ws)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("find workspace %s: %w", name, err)
+	}
+	r.ws.set(name, ws)
+	return ws, true, nil
+}
+
+// interned remembers integers that never change once given.
+type interned struct {
+	mu sync.RWMutex
+	of map[string]int64
+}
+
+func (i *interned) get(name string) (int64, bool) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	n, ok := i.of[name]
+	return n, ok
+}
+
+func (i *interned) set(name string, n int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.of[name] = n
+}
+
+// collect runs a query and scans every row with scan.
+func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // its error is in rows.Err
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// beyond is the least text, byte for byte, after all that start with prefix:
+// 0xff occurs in no UTF-8.
+func beyond(prefix string) string { return prefix + "\xff" }

@@ -1,0 +1,185 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// catalog remembers the integers of lists and columns. Only the projector
+// uses it.
+type catalog struct {
+	lists   map[listName]int64
+	columns map[columnName]int64
+
+	list, column *sql.Stmt
+}
+
+type listName struct {
+	ws   int64
+	kind string
+}
+
+type columnName struct {
+	list  int64
+	field string
+}
+
+func openCatalog(ctx context.Context, db *sql.DB) (*catalog, error) {
+	c := &catalog{lists: map[listName]int64{}, columns: map[columnName]int64{}}
+	return c, prepare(ctx, db, []statement{
+		{&c.list, `INSERT INTO lists (ws, kind) VALUES (?, ?) ON CONFLICT DO UPDATE SET kind = kind RETURNING list`},
+		{&c.column, `INSERT INTO columns (list, field) VALUES (?, ?) ON CONFLICT DO UPDATE SET field = field RETURNING col`},
+	})
+}
+
+// forget all: a transaction that gave integers was rolled back.
+func (c *catalog) forget() {
+	clear(c.lists)
+	clear(c.columns)
+}
+
+// update is one transaction of the projector.
+type update struct {
+	ctx context.Context
+	c   *catalog
+
+	list, column, addHistory         *sql.Stmt
+	getListed, putListed, dropListed *sql.Stmt
+	addEntry, dropEntry              *sql.Stmt
+	addWord, dropWord                *sql.Stmt
+}
+
+func (p *projector) begin(ctx context.Context, tx *sql.Tx) *update {
+	in := func(s *sql.Stmt) *sql.Stmt { return tx.StmtContext(ctx, s) }
+	return &update{
+		ctx: ctx, c: p.catalog,
+		list: in(p.catalog.list), column: in(p.catalog.column), addHistory: in(p.addHistory),
+		getListed: in(p.getListed), putListed: in(p.putListed), dropListed: in(p.dropListed),
+		addEntry: in(p.addEntry), dropEntry: in(p.dropEntry),
+		addWord: in(p.addWord), dropWord: in(p.dropWord),
+	}
+}
+
+// write projects one document, unless something newer of it is there.
+func (u *update) write(r *row) error {
+	for _, number := range r.changes {
+		if _, err := u.addHistory.ExecContext(u.ctx, r.ws, r.key.Kind, r.key.ID, number); err != nil {
+			return err
+		}
+	}
+	list, err := u.listOf(r)
+	if err != nil {
+		return err
+	}
+	rev, old, err := u.listed(list, r.key.ID)
+	if err != nil || rev >= r.rev {
+		return err
+	}
+	now, err := u.factsOf(list, r)
+	if err != nil {
+		return err
+	}
+	if err := u.replace(list, r.key.ID, &old, &now); err != nil {
+		return err
+	}
+	if r.deleted {
+		_, err = u.dropListed.ExecContext(u.ctx, list, r.key.ID)
+	} else {
+		_, err = u.putListed.ExecContext(u.ctx, list, r.key.ID, r.rev, now.pack())
+	}
+	return err
+}
+
+func (u *update) listOf(r *row) (int64, error) {
+	name := listName{r.ws, r.key.Kind}
+	list, ok := u.c.lists[name]
+	if ok {
+		return list, nil
+	}
+	if err := u.list.QueryRowContext(u.ctx, r.ws, r.key.Kind).Scan(&list); err != nil {
+		return 0, fmt.Errorf("number the list: %w", err)
+	}
+	u.c.lists[name] = list
+	return list, nil
+}
+
+func (u *update) columnOf(list int64, field string) (int64, error) {
+	name := columnName{list, field}
+	col, ok := u.c.columns[name]
+	if ok {
+		return col, nil
+	}
+	if err := u.column.QueryRowContext(u.ctx, list, field).Scan(&col); err != nil {
+		return 0, fmt.Errorf("number the column %s: %w", field, err)
+	}
+	u.c.columns[name] = col
+	return col, nil
+}
+
+// listed gives what the list shows of a document; rev 0 when nothing.
+func (u *update) listed(list int64, id string) (rev uint64, f facts, err error) {
+	var packed []byte
+	err = u.getListed.QueryRowContext(u.ctx, list, id).Scan(&rev, &packed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, facts{}, nil
+	}
+	if err != nil {
+		return 0, facts{}, err
+	}
+	f, err = unpack(packed)
+	return rev, f, err
+}
+
+func (u *update) factsOf(list int64, r *row) (facts, error) {
+	f := facts{words: r.words}
+	for _, e := range r.entries {
+		col, err := u.columnOf(list, e.Field)
+		if err != nil {
+			return facts{}, err
+		}
+		f.entries = append(f.entries, entry{col, e.Order, e.Exact})
+	}
+	f.tidy()
+	return f, nil
+}
+
+// replace the rows of the old facts by those of the new, touching only what
+// differs.
+func (u *update) replace(list int64, id string, old, now *facts) error {
+	before, after := old.marked(), now.marked()
+	for e := range before {
+		if _, stays := after[e]; !stays {
+			if _, err := u.dropEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact); err != nil {
+				return err
+			}
+		}
+	}
+	for e := range after {
+		if _, was := before[e]; !was {
+			if _, err := u.addEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact, e.least); err != nil {
+				return err
+			}
+		}
+	}
+	return u.replaceWords(list, id, old, now)
+}
+
+func (u *update) replaceWords(list int64, id string, old, now *facts) error {
+	for _, w := range old.words {
+		if !now.has(w) {
+			if _, err := u.dropWord.ExecContext(u.ctx, list, w, id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, w := range now.words {
+		if !old.has(w) {
+			if _, err := u.addWord.ExecContext(u.ctx, list, w, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+// Package sqlite keeps journals and what is read off them in one SQLite file.
+// It is the store of an installation that runs on one machine and needs no
+// other service.
+//
+// The file has one writing connection. Appends of all workspaces that wait at
+// the same moment are gathered into one transaction, which SQLite has synced
+// to the disk when it returns. That transaction holds the journal, the current
+// documents and the outcomes of mutations; what lists and histories need is
+// projected afterwards, in the background, and brought up to date by the
+// query that needs it.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/enroute-field/enroute/sync"
+)
+
+// Errors of opening a file.
+var (
+	// ErrInUse: another process serves from this file.
+	ErrInUse = errors.New("the data file is in use by another process")
+	// ErrNewer: a later version of the program wrote this file.
+	ErrNewer = errors.New("the data file was written by a newer version")
+	// ErrForeign: the file is a database of some other program.
+	ErrForeign = errors.New("the data file is not one of Enroute")
+)
+
+// ErrClosed is the error of an append to a closed store.
+var ErrClosed = errors.New("the store is closed")
+
+var _ sync.Store = (*Store)(nil)
+
+// Options of a store; the zero Options are good.
+type Options struct {
+	Logger    *slog.Logger // nil: logs nothing
+	ReadConns int          // how many queries run at once; 0: 4
+}
+
+// Store is a SQLite file as a sync.Store.
+type Store struct {
+	lock      io.Closer
+	writer    *writer
+	reader    *reader
+	appender  *appender
+	projector *projector
+	index     sync.Indexer
+	saving    chan struct{} // holds one token: who saves a checkpoint takes it
+}
+
+// Open opens the file at path, or makes it, brings it to the present schema
+// and starts projecting with idx. Nobody else may have it open: ErrInUse.
+func Open(ctx context.Context, path string, idx sync.Indexer, opts Options) (*Store, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.ReadConns == 0 {
+		opts.ReadConns = 4
+	}
+	lock, err := lockFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{lock: lock, index: idx, saving: make(chan struct{}, 1)}
+	if err := s.start(ctx, path, opts); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context, path string, opts Options) (err error) {
+	ctx = context.WithoutCancel(ctx) // what is started here ends by Close
+	if s.writer, err = openWriter(ctx, path); err != nil {
+		return err
+	}
+	if s.reader, err = openReader(ctx, path, opts.ReadConns); err != nil {
+		return err
+	}
+	if s.projector, err = startProjector(ctx, s.writer, s.reader, s.index, opts.Logger); err != nil {
+		return err
+	}
+	s.appender = startAppender(ctx, s.writer, s.projector.moved)
+	return nil
+}
+
+// Close waits for the appends under way and releases the file. A second Close
+// does nothing.
+func (s *Store) Close() error {
+	var errs []error
+	if s.appender != nil {
+		s.appender.stop()
+	}
+	if s.projector != nil {
+		s.projector.stop()
+	}
+	if s.reader != nil {
+		errs = append(errs, s.reader.db.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.db.Close())
+	}
+	errs = append(errs, s.lock.Close())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the data file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// writer is the one writing connection of the file.
+type writer struct {
+	db     *sql.DB
+	lane   *lane
+	synced bool // whether the connection syncs on commit; guarded by lane
+
+	head, hashAt, findWorkspace, addWorkspace           *sql.Stmt
+	addCommit, putDocument, addOutcome                  *sql.Stmt
+	putNote, dropNote                                   *sql.Stmt
+	nextGeneration, addChunk, putCheckpoint, dropChunks *sql.Stmt
+}
+
+// errCommit marks an error of COMMIT itself, after which nobody knows.
+var errCommit = errors.New("commit failed")
+
+func openWriter(ctx context.Context, path string) (*writer, error) {
+	db, err := openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
+		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-65536)")
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{db: db, lane: newLane(), synced: true}
+	if err := migrate(ctx, db); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	if err := prepare(ctx, db, w.statements()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return w, nil
+}
+
+func (w *writer) statements() []statement {
+	return []statement{
+		{&w.head, headQuery},
+		{&w.hashAt, `SELECT hash FROM journal WHERE place = ?`},
+		{&w.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
+		{&w.addWorkspace, `INSERT INTO workspaces (name) VALUES (?)`},
+		{&w.addCommit, `INSERT INTO journal (place, prev, hash, at, content) VALUES (?, ?, ?, ?, ?)`},
+		{&w.putDocument, `INSERT INTO documents (ws, kind, id, rev, scope, deleted, body, marks)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (ws, kind, id) DO UPDATE SET rev = excluded.rev, scope = excluded.scope,
+				deleted = excluded.deleted, body = excluded.body, marks = excluded.marks
+			WHERE excluded.rev >= rev`},
+		{&w.addOutcome, `INSERT INTO outcomes (ws, id, digest, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`},
+		{&w.putNote, `INSERT INTO notes (workspace, key, value) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET value = excluded.value`},
+		{&w.dropNote, `DELETE FROM notes WHERE workspace = ? AND key = ?`},
+		{&w.nextGeneration, `SELECT coalesce(max(generation), 0) + 1 FROM chunks WHERE workspace = ?`},
+		{&w.addChunk, `INSERT INTO chunks (workspace, generation, position, chunk) VALUES (?, ?, ?, ?)`},
+		{&w.putCheckpoint, `INSERT INTO checkpoints (workspace, number, hash, at, generation) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, at = excluded.at,
+				generation = excluded.generation`},
+		{&w.dropChunks, `DELETE FROM chunks WHERE workspace = ? AND generation <> ?`},
+	}
+}
+
+// durable runs fn in a transaction that is on the disk when it returns. An
+// error that is errCommit leaves unknown whether it happened; with any other
+// it did not.
+func (w *writer) durable(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	w.lane.enter()
+	defer w.lane.leave()
+	if err := w.sync(ctx, true); err != nil {
+		return err
+	}
+	return w.transact(ctx, fn)
+}
+
+// behind runs fn in a transaction that is atomic, but may be lost when the
+// machine fails: for what can be made anew.
+func (w *writer) behind(ctx context.Context, urgent bool, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	w.lane.enterBehind(urgent)
+	defer w.lane.leave()
+	if err := w.sync(ctx, false); err != nil {
+		return err
+	}
+	return w.transact(ctx, fn)
+}
+
+// sync sets whether commits wait for the disk.
+func (w *writer) sync(ctx context.Context, on bool) error {
+	if w.synced == on {
+		return nil
+	}
+	level := "NORMAL"
+	if on {
+		level = "FULL"
+	}
+	if _, err := w.db.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = "+level); err != nil {
+		return fmt.Errorf("set synchronous: %w", err)
+	}
+	w.synced = on
+	return nil
+}
+
+// transact finishes what it has begun even when ctx ends: cutting a
+// transaction short would leave the connection in doubt.
+func (w *writer) transact(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	ctx = context.WithoutCancel(ctx)
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := fn(ctx, tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
+	return nil
+}

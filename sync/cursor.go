@@ -1,0 +1,80 @@
+package sync
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/enroute-field/enroute/internal/fault"
+)
+
+// A cursor is (n, t, p): the device equals the view at commit n, plus all
+// rows up to place p of the step n→t. With no step under way t is 0. The zero
+// cursor is a device that has nothing.
+//
+// It carries the links of the hash chain at n and t, so that a cursor of
+// another history (a backup was restored) is noticed, and a signature that
+// binds it to user and device.
+type cursor struct {
+	n, t         uint64
+	nLink, tLink uint64
+	at           place
+}
+
+const cursorFormat = 1
+
+// cursors signs and reads the cursors of one workspace.
+type cursors struct{ secret []byte }
+
+func (c cursors) encode(cur cursor, a Actor) string {
+	w := writer{buf: make([]byte, 0, 64)}
+	w.uvarint(cursorFormat)
+	w.uvarint(cur.n)
+	w.uvarint(cur.nLink)
+	w.uvarint(cur.t)
+	if cur.t > 0 {
+		w.uvarint(cur.tLink)
+		w.uvarint(uint64(cur.at.phase))
+		w.uvarint(uint64(cur.at.scope))
+		w.uvarint(uint64(cur.at.doc))
+	}
+	w.raw(c.sign(w.buf, a))
+	return base64.RawURLEncoding.EncodeToString(w.buf)
+}
+
+// decode reads a cursor given to this actor; "" is the zero cursor.
+func (c cursors) decode(text string, a Actor) (cursor, error) {
+	if text == "" {
+		return cursor{}, nil
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) < signatureSize {
+		return cursor{}, fault.New(fault.BadCursor)
+	}
+	content, signature := raw[:len(raw)-signatureSize], raw[len(raw)-signatureSize:]
+	if !hmac.Equal(signature, c.sign(content, a)) {
+		return cursor{}, fault.New(fault.BadCursor)
+	}
+	r := reader{buf: content}
+	if r.uvarint() != cursorFormat {
+		return cursor{}, fault.New(fault.BadCursor)
+	}
+	cur := cursor{n: r.uvarint(), nLink: r.uvarint(), t: r.uvarint()}
+	if cur.t > 0 {
+		cur.tLink = r.uvarint()
+		cur.at = place{uint8(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint())}
+	}
+	if r.end() != nil {
+		return cursor{}, fault.New(fault.BadCursor)
+	}
+	return cur, nil
+}
+
+const signatureSize = 8
+
+func (c cursors) sign(content []byte, a Actor) []byte {
+	h := hmac.New(sha256.New, c.secret)
+	h.Write(content)
+	h.Write([]byte("\x00" + a.User + "\x00" + a.Device))
+	return h.Sum(nil)[:signatureSize]
+}

@@ -1,0 +1,231 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/enroute-field/enroute/internal/fault"
+)
+
+// Options of an Engine. Store and Registry must be set.
+type Options struct {
+	Store    Store
+	Registry *Registry
+	Clock    func() time.Time // nil: time.Now
+	Logger   *slog.Logger     // nil: slog.Default
+	// BodyCache bounds the memory for bodies, in bytes; 0: 16 MiB.
+	BodyCache int64
+	// IdleAfter is how long a workspace without requests and streams stays in
+	// memory; 0: for ever.
+	IdleAfter time.Duration
+	// CheckpointEvery is after how many commits the state is written, so that
+	// loading is quick; 0: 10,000. It is also written after ten minutes with
+	// commits, and at Close.
+	CheckpointEvery uint64
+	// Horizon is how long departures and closed spans are kept; a cursor from
+	// before starts over. 0: 180 days.
+	Horizon time.Duration
+	// Presented, if set, is called when a device shows a cursor: it has
+	// everything up to that commit. It must not block.
+	Presented func(workspace string, actor Actor, number uint64)
+	// Faults breaks rules of the engine on purpose, for proofs that the
+	// simulation notices. Never set it otherwise.
+	Faults Faults
+}
+
+// Faults are rules that can be left out, to prove that tests notice.
+type Faults struct {
+	ForgetDepartures bool // documents leave scopes without a trace
+	ForgetIntervals  bool // scopes and sets are lost without a trace
+	ForgetOutcomes   bool // mutations sent again have their effect again
+}
+
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.BodyCache == 0 {
+		o.BodyCache = 16 << 20
+	}
+	if o.CheckpointEvery == 0 {
+		o.CheckpointEvery = 10_000
+	}
+	if o.Horizon == 0 {
+		o.Horizon = 180 * 24 * time.Hour
+	}
+	return o
+}
+
+// ErrClosed is the error of everything asked of an engine that is stopping.
+var ErrClosed = errors.New("engine is closed")
+
+// Engine serves the workspaces of one store. It is the only writer of it.
+type Engine struct {
+	o      Options
+	cache  *bodyCache
+	ctx    context.Context // ends with Close
+	cancel context.CancelCauseFunc
+	tasks  sync.WaitGroup
+
+	mu         sync.Mutex
+	workspaces map[string]*Workspace
+	followers  []Follower
+	closed     bool
+}
+
+// New starts an engine. Close it.
+func New(o Options) *Engine {
+	o = o.withDefaults()
+	e := &Engine{o: o, cache: newBodyCache(o.BodyCache), workspaces: map[string]*Workspace{}}
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	e.tasks.Go(e.housekeep)
+	return e
+}
+
+// Workspaces lists the names of all workspaces.
+func (e *Engine) Workspaces(ctx context.Context) ([]string, error) {
+	names, err := e.o.Store.Workspaces(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list workspaces: %w", err)
+	}
+	return names, nil
+}
+
+// Open finds a workspace; fault NotFound if there is none of that name. It is
+// loaded at its first use.
+func (e *Engine) Open(ctx context.Context, name string) (*Workspace, error) {
+	w, err := e.handle(name)
+	if err != nil {
+		return nil, err
+	}
+	if w.known.Load() {
+		return w, nil
+	}
+	head, err := e.o.Store.Head(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("open workspace: %w", err)
+	}
+	if head.Number == 0 {
+		return nil, fault.New(fault.NotFound)
+	}
+	w.known.Store(true)
+	return w, nil
+}
+
+// Create makes a workspace whose first commit is w, by the system. The name
+// is 1 to 64 of a-z 0-9 and -. Fault ValueTaken if there is one already.
+func (e *Engine) Create(ctx context.Context, name string, first Write) (*Workspace, error) {
+	if !validName(name) {
+		return nil, fault.Invalid(fault.At("workspace", fault.BadFormat, "type", "a-z 0-9 -"))
+	}
+	w, err := e.handle(name)
+	if err != nil {
+		return nil, err
+	}
+	head, err := e.o.Store.Head(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("create workspace: %w", err)
+	}
+	if head.Number > 0 {
+		return nil, fault.New(fault.ValueTaken, "field", "workspace", "other", name)
+	}
+	first.Admit = true
+	if _, err := w.Write(ctx, System("setup"), first); err != nil {
+		return nil, err
+	}
+	w.known.Store(true)
+	return w, nil
+}
+
+func validName(name string) bool {
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64
+}
+
+func (e *Engine) handle(name string) (*Workspace, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, fault.New(fault.Unavailable).Because(ErrClosed)
+	}
+	w := e.workspaces[name]
+	if w == nil {
+		w = &Workspace{e: e, name: name}
+		e.workspaces[name] = w
+	}
+	return w, nil
+}
+
+// Close ends all streams, finishes what is being written, saves checkpoints
+// and notes, and waits for all that until ctx ends. A second Close does nothing.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	first := !e.closed
+	e.closed = true
+	all := make([]*Workspace, 0, len(e.workspaces))
+	for _, w := range e.workspaces {
+		all = append(all, w)
+	}
+	e.mu.Unlock()
+	if !first {
+		return nil
+	}
+	e.cancel(ErrClosed)
+	var errs []error
+	for _, w := range all {
+		errs = append(errs, w.unload(ctx))
+	}
+	e.tasks.Wait()
+	return errors.Join(errs...)
+}
+
+// Abandon stops the engine as a crash would: nothing is saved. For proofs.
+func (e *Engine) Abandon() {
+	e.mu.Lock()
+	e.closed = true
+	all := make([]*Workspace, 0, len(e.workspaces))
+	for _, w := range e.workspaces {
+		all = append(all, w)
+	}
+	e.mu.Unlock()
+	e.cancel(ErrClosed)
+	for _, w := range all {
+		w.abandon()
+	}
+	e.tasks.Wait()
+}
+
+// housekeep saves notes and checkpoints now and then, and evicts what is idle.
+func (e *Engine) housekeep() {
+	ticker := time.NewTicker(5 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		e.mu.Lock()
+		all := make([]*Workspace, 0, len(e.workspaces))
+		for _, w := range e.workspaces {
+			all = append(all, w)
+		}
+		e.mu.Unlock()
+		for _, w := range all {
+			if err := w.housekeep(e.ctx); err != nil && e.ctx.Err() == nil {
+				e.o.Logger.Error("housekeeping", "workspace", w.name, "err", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// machine is a workspace in memory: the state, its writer and who listens.
+type machine struct {
+	e      *Engine
+	name   string
+	bodies bodySource
+	chain  *history
+
+	mu    sync.RWMutex // guards st: the writer changes it, readers look
+	st    *state
+	dayAt atomic.Int64 // Unix time at which the workspace's date ends
+
+	queue        chan *request
+	stop         chan struct{} // closed to end the writer
+	stopped      chan struct{} // closed when it has ended
+	recent       *recentOutcomes
+	presence     *presence
+	streams      streams
+	wake         chan struct{} // tells followers of new commits; replaced at each
+	wakeMu       sync.Mutex
+	following    sync.WaitGroup
+	saved        atomic.Uint64   // head of the last checkpoint
+	savedAt      atomic.Int64    // Unix time of it
+	lifetime     context.Context // ends with endFollowing
+	endFollowing context.CancelFunc
+	broken       error // set when the state can no longer be trusted
+}
+
+// load builds the machine from the newest checkpoint and the journal after it.
+func (e *Engine) load(ctx context.Context, name string) (*machine, error) {
+	m := &machine{
+		e: e, name: name,
+		bodies: bodySource{name, e.o.Store, e.cache},
+		queue:  make(chan *request, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
+		recent: newRecentOutcomes(), wake: make(chan struct{}),
+	}
+	if err := m.reload(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if m.presence, err = loadPresence(ctx, e.o.Store, name); err != nil {
+		return nil, err
+	}
+	m.presence.lower(m.st.head.Number)
+	m.streams.open = map[*Stream]struct{}{}
+	m.lifetime, m.endFollowing = context.WithCancel(e.ctx)
+	go m.write()
+	m.follow()
+	return m, nil
+}
+
+// reload builds the state anew. Only the writer, or load before it runs.
+func (m *machine) reload(ctx context.Context) error {
+	st, chain, err := m.e.restoreState(ctx, m.name)
+	if err != nil {
+		return fmt.Errorf("load workspace %s: %w", m.name, err)
+	}
+	m.mu.Lock()
+	rolledBack := m.st != nil && st.head.Number < m.st.head.Number
+	m.st, m.chain = st, chain
+	m.mu.Unlock()
+	if rolledBack {
+		m.e.cache.forget(m.name)
+	}
+	m.recent = newRecentOutcomes()
+	m.recent.floor = st.head.Number
+	m.saved.Store(st.head.Number)
+	m.savedAt.Store(m.e.o.Clock().Unix())
+	m.broken = nil
+	if m.presence != nil {
+		m.presence.lower(st.head.Number)
+	}
+	m.setDayEnd()
+	return nil
+}
+
+// restoreState reads checkpoint and tail.
+func (e *Engine) restoreState(ctx context.Context, name string) (*state, *history, error) {
+	st, err := e.fromCheckpoint(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	chain := newHistory(e.o.Store, name)
+	prev := st.head
+	err = e.o.Store.Journal(ctx, name, st.head.Number+1, 0, func(c *Commit) error {
+		if c.Number != prev.Number+1 || c.Prev != prev.Hash {
+			return fmt.Errorf("commit %d does not follow %d: %w", c.Number, prev.Number, ErrDamaged)
+		}
+		fs, err := e.o.Registry.factsOf(c)
+		if err != nil {
+			return err
+		}
+		st.apply(c, fs)
+		chain.add(st.head)
+		prev = st.head
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("replay: %w", err)
+	}
+	return st, chain, nil
+}
+
+// factsOf computes the facts of a commit's changes from their bodies.
+func (r *Registry) factsOf(c *Commit) ([]facts, error) {
+	out := make([]facts, len(c.Changes))
+	for i := range c.Changes {
+		v := &c.Changes[i]
+		if v.Deleted {
+			continue
+		}
+		f, err := FieldsOf(v.Body)
+		if err != nil {
+			return nil, fmt.Errorf("%s@%d: %w", v.Key, v.Rev, errors.Join(err, ErrDamaged))
+		}
+		out[i] = r.facts(v.Key, f)
+	}
+	return out, nil
+}
+
+// view runs f with the state and looks up the actor's principal. f must not
+// keep either.
+func (m *machine) view(f func(*state) error) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return f(m.st)
+}
+
+// setDayEnd computes when the workspace's date ends. Only the writer, or load.
+func (m *machine) setDayEnd() {
+	if m.st.day == "" {
+		m.dayAt.Store(0)
+		return
+	}
+	t, _ := time.ParseInLocation(time.DateOnly, m.st.day, m.st.location)
+	m.dayAt.Store(t.AddDate(0, 0, 1).Unix())
+}
+
+// dayOver says whether a commit must move the date before anything is answered.
+func (m *machine) dayOver() bool { return m.e.o.Clock().Unix() >= m.dayAt.Load() }
+
+// announce tells followers that the head has moved.
+func (m *machine) announce() {
+	m.wakeMu.Lock()
+	close(m.wake)
+	m.wake = make(chan struct{})
+	m.wakeMu.Unlock()
+}
+
+// next is closed when the head moves again.
+func (m *machine) next() <-chan struct{} {
+	m.wakeMu.Lock()
+	defer m.wakeMu.Unlock()
+	return m.wake
+}
+
+// recentOutcomes are the outcomes of the newest commits, for mutations sent
+// twice within moments.
+type recentOutcomes struct {
+	byID  map[uuid.UUID]*Outcome
+	order []recentOutcome
+	floor uint64 // outcomes of all commits after this number are here
+}
+
+type recentOutcome struct {
+	id     uuid.UUID
+	commit uint64
+}
+
+const keptOutcomes = 20_000
+
+func newRecentOutcomes() *recentOutcomes { return &recentOutcomes{byID: map[uuid.UUID]*Outcome{}} }
+
+func (r *recentOutcomes) add(c *Commit) {
+	for i := range c.Outcomes {
+		o := &c.Outcomes[i]
+		r.byID[o.ID] = o
+		r.order = append(r.order, recentOutcome{o.ID, c.Number})
+	}
+	if len(r.order) < 2*keptOutcomes {
+		return
+	}
+	cut := len(r.order) - keptOutcomes
+	for cut < len(r.order) && r.order[cut].commit == r.order[cut-1].commit {
+		cut++
+	}
+	for _, o := range r.order[:cut] {
+		delete(r.byID, o.id)
+	}
+	r.floor = r.order[cut-1].commit
+	r.order = append([]recentOutcome(nil), r.order[cut:]...)
+}

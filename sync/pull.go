@@ -1,0 +1,244 @@
+package sync
+
+import (
+	"context"
+	"errors"
+
+	"github.com/enroute-field/enroute/internal/fault"
+)
+
+// Limits of a page's rows, and of the preview that rides on a first one.
+const (
+	DefaultLimit = 1000
+	MaxLimit     = 5000
+	maxPreview   = 500
+)
+
+// Pull gives the next page for a device that holds cursor ("" for nothing):
+// at most limit rows (0: DefaultLimit). Fault BadCursor for a cursor that was
+// not given to this actor, NotSignedIn for an account that is gone.
+func (w *Workspace) Pull(ctx context.Context, a Actor, text string, limit int) (*Page, error) {
+	var page *Page
+	err := w.with(ctx, func(m *machine) (err error) {
+		page, err = m.pull(ctx, a, text, limit)
+		return err
+	})
+	return page, err
+}
+
+func (m *machine) pull(ctx context.Context, a Actor, text string, limit int) (*Page, error) {
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	if limit < 1 || limit > MaxLimit {
+		return nil, fault.Invalid(fault.At("limit", fault.OutOfRange, "min", "1", "max", "5000"))
+	}
+	if err := m.current(ctx); err != nil {
+		return nil, err
+	}
+	cur, reset, err := m.readCursor(ctx, a, text)
+	if err != nil {
+		return nil, err
+	}
+	if !reset && cur.n > 0 && m.presence.show(a, cur.n) && m.e.o.Presented != nil {
+		m.e.o.Presented(m.name, a, cur.n)
+	}
+	const tries = 3
+	for i := 1; ; i++ {
+		pl, err := m.plan(a, cur, limit)
+		if err != nil {
+			return nil, err
+		}
+		page, whole, err := m.fill(ctx, a, pl, i == tries)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		if whole {
+			page.Reset = reset
+			return page, nil
+		}
+	}
+}
+
+// readCursor decodes a cursor and checks that it is of this history and
+// within the horizon; else reset tells the device to start over.
+func (m *machine) readCursor(ctx context.Context, a Actor, text string) (cur cursor, reset bool, err error) {
+	var head Head
+	var horizon uint64
+	var chain *history
+	err = m.view(func(st *state) (err error) {
+		head, horizon, chain = st.head, st.horizon, m.chain
+		cur, err = cursors{st.secret}.decode(text, a)
+		return err
+	})
+	if err != nil || cur.n == 0 && cur.t == 0 {
+		return cursor{}, false, err
+	}
+	if cur.n > 0 && cur.n < horizon || cur.n == 0 && cur.t < horizon {
+		return cursor{}, true, nil
+	}
+	for _, l := range []struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}} {
+		same, err := sameHistory(ctx, chain, head, l.n, l.link)
+		if err != nil {
+			return cursor{}, false, unavailable(err)
+		}
+		if !same {
+			return cursor{}, true, nil
+		}
+	}
+	return cur, false, nil
+}
+
+func sameHistory(ctx context.Context, chain *history, head Head, n, link uint64) (bool, error) {
+	switch {
+	case n == 0:
+		return true, nil
+	case n == head.Number:
+		return link == head.Hash.Link(), nil
+	}
+	l, err := chain.at(ctx, n)
+	if errors.Is(err, ErrMissing) {
+		return false, nil
+	}
+	return err == nil && l.link == link, err
+}
+
+// plan is a page before bodies are read.
+type plan struct {
+	n, t    uint64
+	nLink   uint64
+	tLink   uint64
+	from    place
+	rows    []row
+	preview []wanted
+	last    place
+	done    bool // the step is complete
+	head    Head
+	digest  Digest
+	secret  []byte
+}
+
+// plan computes a page's rows under one published head.
+func (m *machine) plan(a Actor, cur cursor, limit int) (*plan, error) {
+	pl := &plan{n: cur.n, nLink: cur.nLink, t: cur.t, tLink: cur.tLink, from: cur.at}
+	err := m.view(func(st *state) error {
+		p, err := st.actor(a)
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			return fault.New(fault.Forbidden) // the system has no view
+		}
+		pl.head, pl.secret = st.head, st.secret
+		if pl.t == 0 {
+			pl.t, pl.tLink = st.head.Number, st.head.Hash.Link()
+		}
+		if pl.n > 0 && pl.t == st.head.Number && st.lastChange(p) <= pl.n {
+			pl.done = true
+		} else {
+			pl.rows, pl.last, pl.done = st.rows(p, pl.n, pl.t, pl.from, limit)
+		}
+		if pl.done && pl.t == st.head.Number {
+			pl.digest = st.digestOf(p)
+		}
+		if pl.n == 0 && pl.from == (place{}) && !pl.done {
+			pl.preview = st.preview(p, maxPreview)
+		}
+		return nil
+	})
+	return pl, err
+}
+
+// fill reads the bodies of a plan. whole is false when the state went on
+// meanwhile and the page is to be computed again; with cut it ends instead
+// before the first row that moved.
+func (m *machine) fill(ctx context.Context, a Actor, pl *plan, cut bool) (*Page, bool, error) {
+	page := &Page{Head: pl.head.Number}
+	removed := map[Key]struct{}{}
+	var want []wanted
+	for i := range pl.rows {
+		switch r := &pl.rows[i]; r.at.phase {
+		case phaseDrop:
+			page.Drop = append(page.Drop, r.scope)
+		case phaseRemove:
+			removed[r.key] = struct{}{}
+		case phasePut:
+			want = append(want, wanted{r.key, r.rev})
+		}
+	}
+	got, moved, err := m.bodies.versions(ctx, want)
+	if err != nil {
+		return nil, false, err
+	}
+	if moved < len(want) {
+		if !cut {
+			return nil, false, nil
+		}
+		pl.cutBefore(len(pl.rows) - len(want) + moved)
+		got = got[:moved]
+	}
+	for _, v := range got {
+		delete(removed, v.Key) // a put in the same page replaces it
+		page.Put = append(page.Put, v.Body)
+	}
+	for i := range pl.rows {
+		if _, ok := removed[pl.rows[i].key]; ok && pl.rows[i].at.phase == phaseRemove {
+			page.Remove = append(page.Remove, pl.rows[i].key)
+		}
+	}
+	if err := m.addPreview(ctx, pl, page, got); err != nil {
+		return nil, false, err
+	}
+	pl.finish(page, a)
+	return page, true, nil
+}
+
+// cutBefore ends the page before row i.
+func (pl *plan) cutBefore(i int) {
+	pl.done = false
+	pl.rows = pl.rows[:i]
+	pl.last = pl.from
+	if i > 0 {
+		pl.last = pl.rows[i-1].at
+	}
+}
+
+// addPreview sends ahead what the page itself does not hold.
+func (m *machine) addPreview(ctx context.Context, pl *plan, page *Page, got []*Version) error {
+	if len(pl.preview) == 0 {
+		return nil
+	}
+	sent := map[Key]struct{}{}
+	for _, v := range got {
+		sent[v.Key] = struct{}{}
+	}
+	var want []wanted
+	for _, w := range pl.preview {
+		if _, again := sent[w.key]; !again {
+			want = append(want, w)
+		}
+	}
+	ahead, _, err := m.bodies.versions(ctx, want)
+	if err != nil {
+		return err
+	}
+	for _, v := range ahead {
+		if v != nil { // one that moved meanwhile comes with the scan
+			page.Put = append(page.Put, v.Body)
+		}
+	}
+	return nil
+}
+
+// finish puts cursor, more and digest.
+func (pl *plan) finish(page *Page, a Actor) {
+	next := cursor{n: pl.n, nLink: pl.nLink, t: pl.t, tLink: pl.tLink, at: pl.last}
+	if pl.done {
+		next = cursor{n: pl.t, nLink: pl.tLink}
+	}
+	page.More = !pl.done || pl.t != pl.head.Number
+	if !page.More {
+		page.Digest = &pl.digest
+	}
+	page.Cursor = cursors{pl.secret}.encode(next, a)
+}

@@ -1,0 +1,100 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+)
+
+// bodySource reads the bodies that a workspace's state names: from the cache,
+// else from the store's documents, else from the journal.
+type bodySource struct {
+	workspace string
+	store     Store
+	cache     *bodyCache
+}
+
+var _ bodies = bodySource{}
+
+// version of the document at exactly this rev.
+func (b bodySource) version(ctx context.Context, key Key, rev uint64) (*Version, error) {
+	if v := b.cache.get(b.workspace, key, rev); v != nil {
+		return v, nil
+	}
+	rows, err := b.store.Documents(ctx, b.workspace, []Key{key})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	if len(rows) == 1 && rows[0].Rev == rev {
+		b.cache.put(b.workspace, &rows[0])
+		return &rows[0], nil
+	}
+	return b.fromJournal(ctx, key, rev)
+}
+
+// fromJournal finds the version in the commit that made it.
+func (b bodySource) fromJournal(ctx context.Context, key Key, rev uint64) (*Version, error) {
+	var out *Version
+	err := b.store.Journal(ctx, b.workspace, rev, rev, func(c *Commit) error {
+		for i := range c.Changes {
+			if c.Changes[i].Key == key {
+				out = &c.Changes[i]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s@%d from the journal: %w", key, rev, err)
+	}
+	if out == nil {
+		return nil, fmt.Errorf("read %s@%d from the journal: %w", key, rev, ErrMissing)
+	}
+	return out, nil
+}
+
+// wanted is a version to read.
+type wanted struct {
+	key Key
+	rev uint64
+}
+
+// versions reads many at once, in the order asked for. moved is the index of
+// the first one of which the store has a newer version: the state has gone on
+// since.
+func (b bodySource) versions(ctx context.Context, want []wanted) (out []*Version, moved int, err error) {
+	out = make([]*Version, len(want))
+	var missing []Key
+	at := map[Key]int{}
+	for i, w := range want {
+		if out[i] = b.cache.get(b.workspace, w.key, w.rev); out[i] == nil {
+			missing = append(missing, w.key)
+			at[w.key] = i
+		}
+	}
+	moved = len(want)
+	if len(missing) == 0 {
+		return out, moved, nil
+	}
+	rows, err := b.store.Documents(ctx, b.workspace, missing)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read %d documents: %w", len(missing), err)
+	}
+	for j := range rows {
+		row := &rows[j]
+		i := at[row.Key]
+		switch {
+		case row.Rev == want[i].rev:
+			b.cache.put(b.workspace, row)
+			out[i] = row
+		case row.Rev > want[i].rev:
+			moved = min(moved, i)
+		}
+	}
+	for _, i := range at {
+		if out[i] == nil && i < moved {
+			if out[i], err = b.fromJournal(ctx, want[i].key, want[i].rev); err != nil {
+				return nil, 0, err
+			}
+		}
+	}
+	return out, moved, nil
+}

@@ -1,0 +1,100 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// housekeep saves what is worth saving, and evicts the workspace when it has
+// been idle for long enough.
+func (w *Workspace) housekeep(ctx context.Context) error {
+	w.mu.Lock()
+	m, idle := w.m, w.users == 0 && w.e.o.IdleAfter > 0 && w.e.o.Clock().Sub(w.used) >= w.e.o.IdleAfter
+	w.mu.Unlock()
+	switch {
+	case m == nil:
+		return nil
+	case idle:
+		return w.Evict(ctx)
+	}
+	if err := m.saveNotes(ctx); err != nil {
+		return err
+	}
+	if m.wantsCheckpoint() {
+		_, err := m.submit(ctx, &request{save: true})
+		return err
+	}
+	return nil
+}
+
+const checkpointAge = 10 * time.Minute
+
+func (m *machine) wantsCheckpoint() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	since := m.st.head.Number - m.saved.Load()
+	return since >= m.e.o.CheckpointEvery || since > 0 && m.e.o.Clock().Sub(time.Unix(m.savedAt.Load(), 0)) >= checkpointAge
+}
+
+// Evict takes an idle workspace out of memory; one in use stays.
+func (w *Workspace) Evict(ctx context.Context) error {
+	w.loading.Lock()
+	defer w.loading.Unlock()
+	w.mu.Lock()
+	if w.m == nil || w.users > 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	m := w.m
+	w.m = nil
+	w.mu.Unlock()
+	return m.shut(ctx, true)
+}
+
+// unload is for the engine's close: in use or not.
+func (w *Workspace) unload(ctx context.Context) error {
+	m := w.take()
+	if m == nil {
+		return nil
+	}
+	return m.shut(ctx, true)
+}
+
+func (w *Workspace) abandon() {
+	if m := w.take(); m != nil {
+		_ = m.shut(context.Background(), false) // it saves nothing
+	}
+}
+
+func (w *Workspace) take() *machine {
+	w.loading.Lock()
+	defer w.loading.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.m
+	w.m = nil
+	return m
+}
+
+// shut ends followers and writer, with or without saving checkpoint and notes.
+func (m *machine) shut(ctx context.Context, save bool) error {
+	m.endFollowing()
+	m.following.Wait()
+	var errs []error
+	if save {
+		_, err := m.submit(ctx, &request{save: true})
+		errs = append(errs, err, m.saveNotes(ctx))
+	}
+	close(m.stop)
+	<-m.stopped
+	return errors.Join(errs...)
+}
+
+func (m *machine) saveNotes(ctx context.Context) error {
+	notes := m.presence.changed()
+	if len(notes) == 0 {
+		return nil
+	}
+	return m.e.o.Store.SaveNotes(ctx, m.name, notes)
+}
