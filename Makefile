@@ -4,7 +4,7 @@
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the static program bin/enroute
@@ -37,6 +37,10 @@ fuzz: ## every fuzz target for 30 s
 .PHONY: bench
 bench: ## measure the server; docs/benchmarks.md explains the figures
 	go run ./cmd/enroute bench
+
+.PHONY: transcript
+transcript: ## run the transcript of README.md again and write it there
+	scripts/transcript
 
 .PHONY: docker
 docker: ## build the container image enroute

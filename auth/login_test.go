@@ -147,6 +147,37 @@ func TestSameDeviceAgainReplacesItsToken(t *testing.T) {
 	w.who(console)
 }
 
+func TestSignInsOfOneDeviceAtOnceLeaveOneSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Limits{})
+	const many = 8
+	answers := make(chan error, many)
+	tokens := make(chan string, many)
+	for range many {
+		go func() {
+			s, err := w.login(tech, password, "phone")
+			if err == nil {
+				tokens <- s.Token
+			}
+			answers <- err
+		}()
+	}
+	for range many {
+		w.ok(<-answers)
+	}
+	valid := 0
+	for range many {
+		if _, err := w.auth.Identify(t.Context(), <-tokens); err == nil {
+			valid++
+		} else {
+			w.refused(err, fault.NotSignedIn)
+		}
+	}
+	if valid != 1 {
+		t.Errorf("%d tokens of one phone are valid", valid)
+	}
+}
+
 func TestDeviceIsHandedOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Limits{})

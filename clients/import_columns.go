@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -71,22 +72,30 @@ var importColumns = []column{
 // "custom.color" or "externalIds.sage".
 var openObjects = []string{"custom", "externalIds"}
 
-// columnOf finds the column that a header names; nil if there is none.
-func columnOf(header string) *column {
-	if object, member, ok := strings.Cut(header, "."); ok && member != "" && slices.Contains(openObjects, object) {
-		return &column{path: object + "." + member, parse: lineCell}
-	}
-	plain := plainName(header)
-	if plain == "" {
-		return nil
-	}
+// memberName is the form of a key of these objects.
+var memberName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// columnIndex finds columns by their plain name.
+type columnIndex map[string]*column
+
+func newColumnIndex() columnIndex {
+	index := columnIndex{}
 	for i := range importColumns {
 		c := &importColumns[i]
-		if plainName(c.path) == plain || slices.ContainsFunc(c.names, func(n string) bool { return plainName(n) == plain }) {
-			return c
+		index[plainName(c.path)] = c
+		for _, n := range c.names {
+			index[plainName(n)] = c
 		}
 	}
-	return nil
+	return index
+}
+
+// of finds the column that a header names; nil if there is none.
+func (x columnIndex) of(header string) *column {
+	if object, member, ok := strings.Cut(header, "."); ok && memberName.MatchString(member) && slices.Contains(openObjects, object) {
+		return &column{path: object + "." + member, parse: lineCell}
+	}
+	return x[plainName(header)]
 }
 
 // plainName is a header without case, accents, spaces and punctuation.

@@ -115,10 +115,10 @@ func (im *Import) readHeader(o ImportOptions) error {
 		return fault.New(fault.BadRequest, "why", err.Error()).Because(err)
 	}
 	var unknown []string
-	taken := map[string]bool{}
+	index, taken := newColumnIndex(), map[string]bool{}
 	for _, name := range header {
 		name = strings.TrimSpace(name)
-		c := columnOf(name)
+		c := index.of(name)
 		switch {
 		case c == nil && name != "":
 			unknown = append(unknown, strconv.Quote(name))

@@ -45,12 +45,12 @@ func readAll(t testing.TB, data []byte, o clients.ImportOptions) ([]clients.Impo
 
 func TestImportReadsFiles(t *testing.T) {
 	t.Parallel()
-	french := "Nom;Téléphone;Adresse;Ville;Code postal;Langue;Rabais;Particulier;custom.Étage\n" +
+	french := "Nom;Téléphone;Adresse;Ville;Code postal;Langue;Rabais;Particulier;custom.floor\n" +
 		"Forêt & Fils;450 555-0134;12, rue de l'Épinette;Sept-Îles;G4R 1A1;Français;12,5 %;non;3e\n"
 	want := sync.Fields{
 		"name": "Forêt & Fils", "phone": "450 555-0134", "language": "fr", "discountPercent": 12.5, "isPerson": false,
 		"address": map[string]any{"line1": "12, rue de l'Épinette", "city": "Sept-Îles", "postalCode": "G4R 1A1"},
-		"custom":  map[string]any{"Étage": "3e"},
+		"custom":  map[string]any{"floor": "3e"},
 	}
 	windows, err := charmap.Windows1252.NewEncoder().String(french)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestImportReadsFiles(t *testing.T) {
 		"no line end at all": strings.TrimSuffix(french, "\n"),
 		"blank lines":        "\n" + strings.ReplaceAll(french, "\n", "\n\n;;\n"),
 		"shouted header":     strings.Replace(french, "Code postal", " CODE_POSTAL ", 1),
-		"English header": "name,phone,address,city,postal code,language,discountPercent,isPerson,custom.Étage\n" +
+		"English header": "name,phone,address,city,postal code,language,discountPercent,isPerson,custom.floor\n" +
 			"Forêt & Fils,450 555-0134,\"12, rue de l'Épinette\",Sept-Îles,G4R 1A1,fr,12.5,no,3e\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,6 +136,7 @@ func TestImportRefusesFiles(t *testing.T) {
 		"empty":           {"", fault.InvalidInput, ""},
 		"no name":         {"Ville\nLaval\n", fault.InvalidInput, ""},
 		"unknown columns": {"Nom;Humeur;Signe\nA;b;c\n", fault.UnknownColumns, `"Humeur", "Signe"`},
+		"custom key":      {"Nom,custom.Étage\nA,1\n", fault.UnknownColumns, `"custom.Étage"`},
 		"name twice":      {"Nom,Client\nA,B\n", fault.RepeatedColumn, "Client"},
 		"not CSV":         {"a\"b\n", fault.BadRequest, ""},
 		"a picture":       {"\x89PNG\r\n\x1a\n\x00\x00", fault.UnknownColumns, ""},

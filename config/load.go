@@ -157,7 +157,7 @@ func (c *Config) validate() error {
 	if c.DemoPassword != "" && len(c.DemoPassword) < minPassword {
 		return &Error{Field: "demo-password", Value: hidden, Why: fmt.Sprintf("needs at least %d characters", minPassword)}
 	}
-	if c.Demo && c.DemoPassword == "" && !loopback(c.Listen) {
+	if c.Demo && c.DemoPassword == "" && !c.Loopback() {
 		return &Error{Field: "listen", Value: c.Listen, Why: "the demo's published password is for loopback addresses only; set demo-password to open it to others"}
 	}
 	return nil
@@ -165,10 +165,10 @@ func (c *Config) validate() error {
 
 const minPassword = 12
 
-// loopback says whether only this machine reaches the address. A name other
-// than localhost could resolve to anything, so it is none.
-func loopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
+// Loopback says whether only this machine reaches the listen address. A name
+// other than localhost could resolve to anything, so it is none.
+func (c *Config) Loopback() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return false
 	}

@@ -68,7 +68,7 @@ func newCompany(seed uint64, now time.Time) (*company, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read places: %w", err)
 	}
-	c := &company{rand: rand.New(rand.NewPCG(seed, 0)), now: now.In(zone)}
+	c := &company{rand: rand.New(rand.NewPCG(seed, 0)), now: now.In(zone).Truncate(time.Second)}
 	for i := range c.nearby {
 		if c.nearby[i], err = around(places, bases[i], 12); err != nil {
 			return nil, err
@@ -124,7 +124,7 @@ func (c *company) people() {
 
 func (c *company) employee(id, name, role string, f sync.Fields) {
 	f["name"], f["role"], f["language"] = name, role, "fr"
-	f["email"] = id + "@demo.example"
+	f["email"] = email(id)
 	f["phone"] = c.phone()
 	f["externalIds"] = mark(id)
 	c.create("employee", id, f)

@@ -10,8 +10,11 @@
 package demo
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/enroute-field/enroute/auth"
@@ -33,48 +36,97 @@ type Options struct {
 }
 
 // Seed makes the workspace unless it is there already: then it is left as it
-// is. All accounts share one password hash, salt included, since fourteen of
+// is. A seeding that was broken off is finished; until it is, nobody can sign
+// in. All accounts share one password hash, salt included, since fourteen of
 // them would take longer than everything else; real accounts never do.
 func Seed(ctx context.Context, engine *sync.Engine, a *auth.Service, o Options) (created bool, err error) {
-	if _, err := engine.Open(ctx, Workspace); !fault.Is(err, fault.NotFound) {
-		return false, err
-	}
-	if o.Password == "" {
-		o.Password = Password
-	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	hash, err := a.Hash(ctx, o.Password)
-	if err != nil {
-		return false, fmt.Errorf("hash the demo password: %w", err)
+	w, begun, err := state(ctx, engine, o.Clock())
+	if err != nil || begun.IsZero() {
+		return false, err
 	}
-	c, err := newCompany(o.Seed, o.Clock())
+	c, err := newCompany(o.Seed, begun)
 	if err != nil {
 		return false, fmt.Errorf("make the demo company: %w", err)
 	}
-	return true, c.write(ctx, engine, hash)
+	w, err = c.write(ctx, engine, w)
+	if fault.Is(err, fault.IDExists) {
+		return false, nil // somebody made a workspace of this name himself
+	}
+	if err != nil {
+		return false, fmt.Errorf("seed the demo: %w", err)
+	}
+	if err := open(ctx, w, a, cmp.Or(o.Password, Password)); err != nil {
+		return false, fmt.Errorf("open the demo accounts: %w", err)
+	}
+	return true, nil
 }
 
-// write creates everything in one commit, so that there is no half a demo,
-// and then lets each technician's phone push what was done in the field.
-func (c *company) write(ctx context.Context, engine *sync.Engine, hash string) error {
-	mutations := c.creates
-	for _, id := range c.accounts() {
-		mutations = append(mutations, auth.Credential(id, hash))
+// state finds the workspace (nil if there is none) and when its seeding began,
+// by which the same company is made again. The zero time means that there is
+// nothing to do: the accounts, which come last, are there.
+func state(ctx context.Context, engine *sync.Engine, now time.Time) (*sync.Workspace, time.Time, error) {
+	w, err := engine.Open(ctx, Workspace)
+	if fault.Is(err, fault.NotFound) {
+		return nil, now, nil
 	}
-	w, err := engine.Create(ctx, Workspace, sync.Write{
-		Cause: sync.Cause{Kind: "system", Ref: "demo"}, Mutations: mutations, Admit: true,
-	})
 	if err != nil {
-		return fmt.Errorf("create workspace %s: %w", Workspace, err)
+		return nil, time.Time{}, err
+	}
+	last := auth.Credential(adminID, "")
+	if rev, err := w.Rev(ctx, last.Key()); err != nil || rev != 0 {
+		return w, time.Time{}, err
+	}
+	settings, err := w.Document(ctx, sync.Key{Kind: "workspaceSettings", ID: "settings"})
+	if errors.Is(err, sync.ErrMissing) {
+		return w, time.Time{}, nil
+	}
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("read the settings: %w", err)
+	}
+	return w, settings.CreatedAt, nil
+}
+
+// write commits what the office made, in as few commits as will hold it, and
+// lets each technician's phone push what was done in the field. Keys and
+// mutation ids follow from the content, so that it can be repeated.
+func (c *company) write(ctx context.Context, engine *sync.Engine, w *sync.Workspace) (*sync.Workspace, error) {
+	for batch := range slices.Chunk(c.creates, sync.MaxMutations) {
+		req := sync.Write{Cause: cause, Mutations: batch, Key: mutationID("batch", batch[0].DocID), Admit: true}
+		var err error
+		if w == nil {
+			w, err = engine.Create(ctx, Workspace, req)
+		} else {
+			_, err = w.Write(ctx, sync.System("setup"), req)
+		}
+		if err != nil {
+			return w, err
+		}
 	}
 	for i, done := range c.field {
 		if err := push(ctx, w, technicianID(i), done); err != nil {
-			return fmt.Errorf("push the work of %s: %w", technicianID(i), err)
+			return w, fmt.Errorf("push the work of %s: %w", technicianID(i), err)
 		}
 	}
-	return nil
+	return w, nil
+}
+
+var cause = sync.Cause{Kind: "system", Ref: "demo"}
+
+// open gives every account its password, and so ends the seeding.
+func open(ctx context.Context, w *sync.Workspace, a *auth.Service, password string) error {
+	hash, err := a.Hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("hash the demo password: %w", err)
+	}
+	req := sync.Write{Cause: cause, Admit: true}
+	for _, id := range accounts() {
+		req.Mutations = append(req.Mutations, auth.Credential(id, hash))
+	}
+	_, err = w.Write(ctx, sync.System("setup"), req)
+	return err
 }
 
 func push(ctx context.Context, w *sync.Workspace, technician string, done []sync.Mutation) error {
@@ -92,13 +144,4 @@ func push(ctx context.Context, w *sync.Workspace, technician string, done []sync
 		}
 	}
 	return nil
-}
-
-// accounts are the ids of everybody who can sign in, as <id>@demo.example.
-func (c *company) accounts() []string {
-	ids := []string{adminID, dispatcherID}
-	for i := range technicianCount {
-		ids = append(ids, technicianID(i))
-	}
-	return ids
 }

@@ -31,7 +31,7 @@ func (s *script) Pull(_ context.Context, cursor string, _ int) (*device.Page, er
 	defer s.mu.Unlock()
 	s.pulls = append(s.pulls, cursor)
 	if s.pull == nil {
-		return &device.Page{Cursor: "end"}, nil
+		return &device.Page{Cursor: "end", Head: 1}, nil
 	}
 	return s.pull(cursor)
 }

@@ -136,8 +136,7 @@ func (b *batch) timeOf(ctx context.Context, number uint64) (time.Time, error) {
 // is every kind.
 func (b *batch) referrers(key Key, kind string) []Key {
 	return b.merged(b.base.referrers(key, kind), b.over.refs[key], func(d *draft) bool {
-		refers, _ := d.names(key)
-		return refers && (kind == "" || d.doc.Kind == kind)
+		return d.names(key) && (kind == "" || d.doc.Kind == kind)
 	})
 }
 

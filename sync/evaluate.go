@@ -308,7 +308,7 @@ func (t *Tx) follow(moved Key) error {
 		if err != nil {
 			return err
 		}
-		if _, follows := t.w.b.withFacts(d).names(moved); !follows {
+		if !slices.Contains(t.w.b.withFacts(d).facts.edges.Follows, moved) {
 			continue
 		}
 		scope, err := t.w.b.reg.Kind(key.Kind).Scope(t, key.ID, d.doc.Fields)

@@ -1,5 +1,7 @@
 package sync
 
+import "slices"
+
 // draft is a document as a batch has it: read from the base, or changed and
 // not yet appended.
 type draft struct {
@@ -132,13 +134,8 @@ func (o *overlay) touched(key Key, mark int) bool {
 	return false
 }
 
-// names says whether the draft's edges name the key, and whether it follows it.
-func (d *draft) names(key Key) (refers, follows bool) {
-	for _, k := range d.facts.edges.Follows {
-		follows = follows || k == key
-	}
-	for _, k := range d.facts.edges.Refs {
-		refers = refers || k == key
-	}
-	return refers || follows, follows
+// names says whether the draft's edges refer to the key or follow it.
+func (d *draft) names(key Key) bool {
+	e := &d.facts.edges
+	return slices.Contains(e.Refs, key) || slices.Contains(e.Follows, key)
 }

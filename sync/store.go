@@ -112,7 +112,8 @@ type Filter struct {
 	Field string
 	Op    FilterOp
 	// Values: Entry values whose Exact (Equal, In) or Order (the others) is
-	// compared. Exists has none and Not says which way.
+	// compared. Exists has none and Not says which way. Both are set, as
+	// EntryFor does: an index may find an Exact by its Order.
 	Values []Entry
 	Not    bool
 }
@@ -129,7 +130,9 @@ const (
 	Exists                  // any entry of the field; Not: none
 )
 
-// SortKey orders a list by a field's least entry; documents without one come last.
+// SortKey orders a list by a field's least entry; documents without one come
+// last. Those that no key tells apart come by id, in the direction of the
+// first key.
 type SortKey struct {
 	Field      string
 	Descending bool

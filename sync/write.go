@@ -44,11 +44,8 @@ func (w *work) writeAll(ctx context.Context, req *Write) (*staged, error) {
 		}
 	}
 	if req.Key != uuid.Nil {
-		res := Result{Status: Applied, Rev: w.number}
-		if w.b.over.mark() == w.start {
-			res.Rev = w.b.head.Number
-		}
-		if err := w.remember(req.Key, digest, &res); err != nil {
+		// A key always makes a commit, if only to be remembered.
+		if err := w.remember(req.Key, digest, &Result{Status: Applied, Rev: w.number}); err != nil {
 			return nil, err
 		}
 	}

@@ -17,9 +17,18 @@ type ledger struct {
 // receipts are when employees were seen to have a task.
 type receipts map[string]time.Time
 
+// waiting is a task that waits for its receipts.
+type waiting struct {
+	task      string
+	rev       uint64 // of the task
+	number    uint64 // a device that was shown this has it
+	employees []string
+}
+
 // book of one workspace.
 type book struct {
-	filled  bool                         // the open tasks of before the start are in
+	stale   bool                         // the open tasks are to be read
+	reading map[string]uint64            // while they are: by task, the newest commit known of it; else nil
 	awaited map[string]map[string]uint64 // by employee and task: the commit that must be shown
 	shown   map[string]uint64            // by employee: the greatest cursor
 	due     map[string]receipts          // by task
@@ -30,7 +39,7 @@ func newLedger() *ledger { return &ledger{books: map[string]*book{}} }
 func (l *ledger) book(workspace string) *book {
 	b := l.books[workspace]
 	if b == nil {
-		b = &book{awaited: map[string]map[string]uint64{}, shown: map[string]uint64{}, due: map[string]receipts{}}
+		b = &book{stale: true, awaited: map[string]map[string]uint64{}, shown: map[string]uint64{}, due: map[string]receipts{}}
 		l.books[workspace] = b
 	}
 	return b
@@ -44,25 +53,32 @@ func (l *ledger) show(workspace, employee string, number uint64, now time.Time) 
 	b := l.book(workspace)
 	b.shown[employee] = max(b.shown[employee], number)
 	b.settle(employee, now)
-	return !b.filled || len(b.due) > 0
+	return b.stale || len(b.due) > 0
 }
 
-// await notes that a task waits to be received by these employees and no
-// others, since a commit, and says whether there is something to do.
-func (l *ledger) await(workspace, task string, number uint64, employees []string, now time.Time) bool {
+// await notes that a task, as a commit left it, waits to be received by these
+// employees and no others, who have it when they were shown a number. It says
+// whether there is something to do.
+func (l *ledger) await(workspace string, at waiting, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.book(workspace)
-	for employee, waiting := range b.awaited {
-		if !slices.Contains(employees, employee) {
-			delete(waiting, task)
+	if at.rev < b.reading[at.task] {
+		return false // read before it changed
+	}
+	if b.reading != nil {
+		b.reading[at.task] = at.rev
+	}
+	for employee, tasks := range b.awaited {
+		if !slices.Contains(at.employees, employee) {
+			delete(tasks, at.task)
 		}
-		if len(waiting) == 0 {
+		if len(tasks) == 0 {
 			delete(b.awaited, employee)
 		}
 	}
-	for _, employee := range employees {
-		b.expect(employee, task, number)
+	for _, employee := range at.employees {
+		b.expect(employee, at.task, at.number)
 		b.settle(employee, now)
 	}
 	return len(b.due) > 0
@@ -70,14 +86,14 @@ func (l *ledger) await(workspace, task string, number uint64, employees []string
 
 // expect the first commit that an employee must be shown to have the task.
 func (b *book) expect(employee, task string, number uint64) {
-	waiting := b.awaited[employee]
-	if waiting == nil {
-		waiting = map[string]uint64{}
-		b.awaited[employee] = waiting
+	tasks := b.awaited[employee]
+	if tasks == nil {
+		tasks = map[string]uint64{}
+		b.awaited[employee] = tasks
 	}
-	_, waits := waiting[task]
+	_, waits := tasks[task]
 	if _, due := b.due[task][employee]; !waits && !due {
-		waiting[task] = number
+		tasks[task] = number
 	}
 }
 
@@ -95,13 +111,21 @@ func (b *book) settle(employee string, now time.Time) {
 	}
 }
 
-// unfilled are the workspaces whose open tasks are to be read.
-func (l *ledger) unfilled() []string {
+// outdate says that the open tasks of a workspace are to be read again.
+func (l *ledger) outdate(workspace string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.book(workspace).stale = true
+}
+
+// begin the reading of open tasks: the workspaces where it is due, sorted.
+func (l *ledger) begin() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []string
 	for name, b := range l.books {
-		if !b.filled {
+		if b.stale {
+			b.stale, b.reading = false, map[string]uint64{}
 			out = append(out, name)
 		}
 	}
@@ -109,11 +133,12 @@ func (l *ledger) unfilled() []string {
 	return out
 }
 
-// fill says whether the open tasks of a workspace are all in.
-func (l *ledger) fill(workspace string, done bool) {
+// end of a reading, which failed or did not.
+func (l *ledger) end(workspace string, failed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.book(workspace).filled = done
+	b := l.book(workspace)
+	b.reading, b.stale = nil, b.stale || failed
 }
 
 // take the receipts that are due, by workspace and task.

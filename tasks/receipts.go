@@ -103,12 +103,12 @@ func (r *Receipts) run(ctx context.Context) {
 
 // round reads what the ledger does not know yet and writes what is due.
 func (r *Receipts) round(ctx context.Context) {
-	for _, name := range r.ledger.unfilled() {
-		err := r.fill(ctx, name)
+	for _, name := range r.ledger.begin() {
+		err := r.read(ctx, name)
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("read the tasks that wait for receipts", "workspace", name, "err", err)
 		}
-		r.ledger.fill(name, err == nil)
+		r.ledger.end(name, err != nil)
 	}
 	r.settle(ctx)
 }
@@ -118,14 +118,19 @@ func (r *Receipts) settle(ctx context.Context) {
 	for name, due := range r.ledger.take() {
 		if err := r.write(ctx, name, due); err != nil && ctx.Err() == nil {
 			r.log.Error("write receipts", "workspace", name, "err", err)
-			r.ledger.fill(name, false)
+			r.ledger.outdate(name)
 		}
 	}
 }
 
-// fill puts the open tasks of a workspace into the ledger.
-func (r *Receipts) fill(ctx context.Context, name string) error {
+// read the open tasks of a workspace into the ledger. Since when their
+// employees have them is not known: who is shown the present head does.
+func (r *Receipts) read(ctx context.Context, name string) error {
 	w, err := r.engine.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	head, err := w.Head(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,7 +142,7 @@ func (r *Receipts) fill(ctx context.Context, name string) error {
 			return err
 		}
 		for _, body := range page.Items {
-			if err := r.awaitListed(ctx, w, body); err != nil {
+			if err := r.awaitListed(ctx, w, body, head.Number); err != nil {
 				return err
 			}
 		}
@@ -150,7 +155,7 @@ func (r *Receipts) fill(ctx context.Context, name string) error {
 
 const pageOfTasks = 500
 
-func (r *Receipts) awaitListed(ctx context.Context, w *sync.Workspace, body []byte) error {
+func (r *Receipts) awaitListed(ctx context.Context, w *sync.Workspace, body []byte, head uint64) error {
 	var h struct {
 		ID  string `json:"id"`
 		Rev uint64 `json:"rev"`
@@ -162,7 +167,7 @@ func (r *Receipts) awaitListed(ctx context.Context, w *sync.Workspace, body []by
 	if err != nil {
 		return err
 	}
-	return r.await(ctx, w, h.ID, h.Rev, f)
+	return r.await(ctx, w, waiting{task: h.ID, rev: h.Rev, number: max(h.Rev, head)}, f)
 }
 
 // follow keeps the ledger up with the journal.
@@ -171,15 +176,16 @@ func (r *Receipts) follow(ctx context.Context, w *sync.Workspace, c *sync.Commit
 		v := &c.Changes[i]
 		switch {
 		case v.Kind == company.KindTeam:
-			r.ledger.fill(w.Name(), false) // other employees wait now
+			r.ledger.outdate(w.Name()) // other employees wait now
+			r.rouse()
 		case v.Kind == KindTask && v.Deleted:
-			r.ledger.await(w.Name(), v.ID, v.Rev, nil, r.clock())
+			r.ledger.await(w.Name(), waiting{task: v.ID, rev: v.Rev}, r.clock())
 		case v.Kind == KindTask:
 			f, err := sync.FieldsOf(v.Body)
 			if err != nil {
 				return fmt.Errorf("read %s: %w", v.Key, err)
 			}
-			if err := r.await(ctx, w, v.ID, v.Rev, f); err != nil {
+			if err := r.await(ctx, w, waiting{task: v.ID, rev: v.Rev, number: v.Rev}, f); err != nil {
 				return err
 			}
 		}
@@ -187,20 +193,19 @@ func (r *Receipts) follow(ctx context.Context, w *sync.Workspace, c *sync.Commit
 	return nil
 }
 
-// await notes by whom a task, as a commit left it, waits to be received.
-func (r *Receipts) await(ctx context.Context, w *sync.Workspace, id string, rev uint64, f sync.Fields) error {
-	var waiting []string
+// await notes by whom a task with these fields waits to be received.
+func (r *Receipts) await(ctx context.Context, w *sync.Workspace, at waiting, f sync.Fields) error {
 	if Category(members.Text(f, "category")) == Open {
 		all, err := assignees(ctx, w, f)
 		if err != nil {
 			return err
 		}
 		given := members.Object(f, "receipts")
-		waiting = slices.DeleteFunc(all, func(employee string) bool {
+		at.employees = slices.DeleteFunc(all, func(employee string) bool {
 			return members.Text(members.Object(given, employee), "receivedAt") != ""
 		})
 	}
-	if r.ledger.await(w.Name(), id, rev, waiting, r.clock()) {
+	if r.ledger.await(w.Name(), at, r.clock()) {
 		r.rouse()
 	}
 	return nil

@@ -89,7 +89,7 @@ func (r *listReader) limit(a argument) {
 func (r *listReader) sort(a argument) {
 	for name := range strings.SplitSeq(a.value, ",") {
 		name, descending := strings.CutPrefix(name, "-")
-		if field, _ := r.find(name); field == nil {
+		if r.find(name) == nil {
 			r.wrong(a.name, fault.UnknownField)
 			return
 		}
@@ -98,47 +98,48 @@ func (r *listReader) sort(a argument) {
 }
 
 // find a field that lists may be filtered by: "name", or "custom.color" for a
-// member of an object. An object itself is none.
-func (r *listReader) find(path string) (field *sync.Field, ok bool) {
+// member of an object; nil if there is none.
+func (r *listReader) find(path string) *sync.Field {
 	name, member, inside := strings.Cut(path, ".")
-	field = r.kind.Field(name)
+	field := r.kind.Field(name)
 	for i := range documentFields {
 		if documentFields[i].Name == name {
 			field = &documentFields[i]
 		}
 	}
-	if field == nil || !field.Filter {
-		return nil, false
+	if field == nil || !field.Filter || (field.Type == sync.Object) != (inside && member != "") {
+		return nil
 	}
-	if (field.Type == sync.Object) != (inside && member != "") {
-		return nil, false
-	}
-	return field, true
+	return field
 }
 
-// filter reads `field=value` and `field.op=value`. A member of an object may
-// have an operator's name, so what is a path as a whole is taken as one.
+// filter reads `field=value` and `field.op=value`.
 func (r *listReader) filter(a argument) {
-	path, op, text := a.name, sync.Equal, []string{a.value}
-	field, ok := r.find(path)
-	if dot := strings.LastIndexByte(path, '.'); !ok && dot > 0 {
-		suffix := path[dot+1:]
-		if op, ok = operators[suffix]; ok {
-			path = path[:dot]
-			field, ok = r.find(path)
-		}
-		if suffix == "in" {
-			text = strings.Split(a.value, ",")
-		}
-	}
-	if !ok {
+	path, op, field := r.target(a.name)
+	if field == nil {
 		r.wrong(a.name, fault.UnknownParam)
 		return
 	}
-	if field.Type == sync.Boolean && op == sync.Equal { // disabled=false,true
-		text = strings.Split(a.value, ",")
+	texts := []string{a.value}
+	several := strings.HasSuffix(a.name, ".in") || field.Type == sync.Boolean // disabled=false,true
+	if several && op == sync.Equal {
+		texts = strings.Split(a.value, ",")
 	}
-	r.add(a.name, field, path, op, text)
+	r.add(a.name, field, path, op, texts)
+}
+
+// target is what a filter's name is about. The last part is an operator where
+// it can be one: custom.in is the member "in", custom.in.in asks it for one
+// of several values.
+func (r *listReader) target(name string) (path string, op sync.FilterOp, field *sync.Field) {
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 {
+		if op, ok := operators[name[dot+1:]]; ok {
+			if field := r.find(name[:dot]); field != nil {
+				return name[:dot], op, field
+			}
+		}
+	}
+	return name, sync.Equal, r.find(name)
 }
 
 // add a filter whose values are given as texts.

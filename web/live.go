@@ -41,7 +41,7 @@ func (s *Server) live(c *call) error {
 	h.SetConnectionClose()
 	f.head = append([]byte(nil), h.Header()...)
 	c.http.Context().HijackSetNoResponse(true)
-	c.http.Context().Hijack(func(conn net.Conn) { s.streams.run(conn, f.follow) })
+	c.http.Context().Hijack(func(conn net.Conn) { s.streams.run(func(ctx context.Context) { f.follow(ctx, conn) }) })
 	return nil
 }
 
@@ -91,6 +91,9 @@ func (f *follower) run(ctx context.Context) (err error) {
 			f.server.o.Logger.Error("stream failed", "id", f.requestID, "error", err)
 		}
 	}()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err := f.write(f.head); err != nil {
 		return err
 	}

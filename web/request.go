@@ -288,8 +288,8 @@ func (c *call) tooLong() error {
 // Lingering: how long, and for how many bytes, a refused body is still read
 // after the answer, so that the client gets to read the answer at all.
 const (
-	lingerTime  = time.Second
-	lingerBytes = 1 << 20
+	lingerTime  = 5 * time.Second
+	lingerBytes = 64 << 20
 )
 
 // settleBody looks after a body that nobody has read: what is left of it
@@ -301,19 +301,38 @@ func (c *call) settleBody() {
 	if c.bodyRead || f.Request().BodyStream() == nil || f.Request().Header.ContentLength() == 0 {
 		return
 	}
-	f.Context().Hijack(func(conn net.Conn) { c.server.streams.run(conn, linger) })
+	r := f.Response()
+	r.Header.SetConnectionClose()
+	r.Header.SetContentLength(len(r.Body()))
+	answer := slices.Concat(r.Header.Header(), r.Body())
+	f.Context().HijackSetNoResponse(true)
+	streams := c.server.streams
+	f.Context().Hijack(func(conn net.Conn) {
+		streams.run(func(ctx context.Context) { linger(ctx, unwrap(conn), answer) })
+	})
 }
 
-// linger ends a connection on which the client may still be sending.
-func linger(_ context.Context, conn net.Conn) {
+// linger writes the last answer of a connection on which the client may still
+// be sending.
+func linger(ctx context.Context, conn net.Conn, answer []byte) {
 	_ = conn.SetDeadline(time.Now().Add(lingerTime))
-	if h, ok := conn.(interface{ UnsafeConn() net.Conn }); ok { // fasthttp's wrapper
-		conn = h.UnsafeConn()
+	if _, err := conn.Write(answer); err != nil {
+		return
 	}
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
 	_, _ = io.CopyN(io.Discard, conn, lingerBytes)
+}
+
+// unwrap takes a connection out of fasthttp's wrapper, which is used again
+// for another connection later.
+func unwrap(conn net.Conn) net.Conn {
+	if h, ok := conn.(interface{ UnsafeConn() net.Conn }); ok {
+		return h.UnsafeConn()
+	}
+	return conn
 }
 
 // etags are the revs of a header like If-Match: "12", W/"12" or a list of

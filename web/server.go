@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -139,7 +140,23 @@ func (s *Server) newApp() *fiber.App {
 		}
 		return fasthttp.RequestConfig{ReadTimeout: l.ReadBody}
 	}
+	s.guardMethods(app)
 	return app
+}
+
+// guardMethods answers requests whose method Fiber does not know, which it
+// would answer itself, and not by a problem.
+func (s *Server) guardMethods(app *fiber.App) {
+	known, next := app.Config().RequestMethods, app.Server().Handler
+	app.Server().Handler = func(ctx *fasthttp.RequestCtx) {
+		if slices.Contains(known, string(ctx.Method())) {
+			next(ctx)
+			return
+		}
+		f := app.AcquireCtx(ctx)
+		defer app.ReleaseCtx(f)
+		_ = s.unmatched(f, fiber.ErrMethodNotAllowed) // never fails
+	}
 }
 
 // Start serves the listener, which becomes the server's to close, and returns

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,18 +39,19 @@ func (s *streams) full() error {
 	return nil
 }
 
-// run calls f for a connection, with a context that ends when the server
-// stops; not at all if it has.
-func (s *streams) run(conn net.Conn, f func(context.Context, net.Conn)) {
+// run calls f with a context that ends when the server stops. One that comes
+// after that finds it ended, and is brief.
+func (s *streams) run(f func(context.Context)) {
 	s.mu.Lock()
-	if s.stopped {
-		s.mu.Unlock()
-		return
+	late := s.stopped
+	if !late {
+		s.running.Add(1)
 	}
-	s.running.Add(1)
 	s.mu.Unlock()
-	defer s.running.Done()
-	f(s.ctx, conn)
+	if !late {
+		defer s.running.Done()
+	}
+	f(s.ctx)
 }
 
 // errStreamsUnfinished is the error of a stop that took too long.

@@ -100,10 +100,17 @@ func (b *backend) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// stopAfter stops within the grace, even though ctx may be done, and joins
-// what goes wrong with err.
+// stopAfter stops even though ctx may be done, and joins what goes wrong with
+// err. Each step has the grace for itself: a request that does not end must
+// not take from the store the time to close.
 func (b *backend) stopAfter(ctx context.Context, grace time.Duration, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
+	for i, stop := range b.stops {
+		b.stops[i] = func(context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, grace)
+			defer cancel()
+			return stop(ctx)
+		}
+	}
 	return errors.Join(err, b.stop(ctx))
 }

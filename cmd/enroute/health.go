@@ -38,6 +38,7 @@ func ready(ctx context.Context, base string) error {
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", base, err)
 	}
+	req.Close = true // one question, and no connection left behind
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("not reachable: %w", err)

@@ -21,7 +21,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGTERM) // supervisors may send it twice
+		stop()                         // but who presses Ctrl-C again means it
+	})
 	m := Main{
 		Args: os.Args[1:], Environ: os.Environ(),
 		Stdout: os.Stdout, Stderr: os.Stderr,
@@ -108,6 +111,7 @@ func (m *Main) commands() []command {
 		{"workspace", "create a workspace for another company", m.workspace},
 		{"import", "read clients from a file", m.importClients},
 		{"verify", "replay the journals and compare everything read off them", m.verify},
+		{"bench", "measure this machine", m.bench},
 		{"health", "ask a running server whether it is ready", m.health},
 	}
 }

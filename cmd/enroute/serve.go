@@ -7,8 +7,10 @@ import (
 	"net"
 	"runtime/debug"
 
+	"github.com/enroute-field/enroute/auth"
 	"github.com/enroute-field/enroute/config"
 	"github.com/enroute-field/enroute/demo"
+	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/web"
 )
 
@@ -84,7 +86,27 @@ func (m *Main) prepareDemo(ctx context.Context, cfg *config.Config, b *backend) 
 	if err != nil {
 		return nil, fmt.Errorf("seed the demo: %w", err)
 	}
+	if !created && !cfg.Loopback() {
+		if err := refusePublished(ctx, b.auth); err != nil {
+			return nil, err
+		}
+	}
 	return func(url string) string { return demoWelcome(cfg, url, created) }, nil
+}
+
+// refusePublished fails if an account of the demo opens with the password that
+// everybody can read: the folder may have been seeded on this machine alone.
+func refusePublished(ctx context.Context, a *auth.Service) error {
+	for _, email := range demo.Emails() {
+		_, err := a.Login(ctx, auth.LoginRequest{Workspace: demo.Workspace, Email: email, Password: demo.Password})
+		if err == nil {
+			return fmt.Errorf("%s still has the published password: change it, or use another data folder", email)
+		}
+		if !fault.Is(err, fault.BadCredentials) {
+			return fmt.Errorf("try the published password: %w", err)
+		}
+	}
+	return nil
 }
 
 // listen starts the server on the configured address and gives the URL at

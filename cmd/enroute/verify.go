@@ -41,15 +41,33 @@ func (m *Main) verify(ctx context.Context, args []string) (err error) {
 	return m.verifyAll(ctx, store, registry, names)
 }
 
+// verifyAll tells what it finds of each workspace; the error says that
+// something is not as it should be.
 func (m *Main) verifyAll(ctx context.Context, store sync.Store, registry *sync.Registry, names []string) error {
-	var errs []error
+	damaged := 0
 	for _, name := range names {
-		report, err := sync.Verify(ctx, store, registry, name)
+		v, err := sync.Verify(ctx, store, registry, name)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("workspace %s: %w", name, err))
-			continue
+			return err
 		}
-		fmt.Fprintf(m.Stdout, "workspace %s: %s\n", name, report)
+		fmt.Fprintf(m.Stdout, "workspace %s: %d commits, %d documents, %d deleted ones, %d outcomes, %d lists compared: %s\n",
+			name, v.Commits, v.Documents, v.Deleted, v.Outcomes, v.Lists, verdict(v))
+		for _, p := range v.Problems {
+			fmt.Fprintf(m.Stdout, "  %s\n", p)
+		}
+		if len(v.Problems) > 0 {
+			damaged++
+		}
 	}
-	return errors.Join(errs...)
+	if damaged > 0 {
+		return fmt.Errorf("%d of %d workspaces are not as their journals say", damaged, len(names))
+	}
+	return nil
+}
+
+func verdict(v *sync.Verification) string {
+	if len(v.Problems) == 0 {
+		return "all as the journal says"
+	}
+	return fmt.Sprintf("%d problems", len(v.Problems))
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/enroute-field/enroute/internal/fault"
 )
 
 // workspace creates one. It works on the data folder itself, which is refused
@@ -29,6 +31,9 @@ func (m *Main) workspace(ctx context.Context, args []string) (err error) {
 	defer func() { err = b.stopAfter(ctx, cfg.ShutdownGrace, err) }()
 	o.workspace = given[1]
 	made, err := b.found(ctx, o)
+	if fault.Is(err, fault.ValueTaken) {
+		return fmt.Errorf("there is a workspace %s already", o.workspace)
+	}
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	written := map[fault.Code]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([0-9]{3}) \\| .+ \\|$").FindAllSubmatch(doc, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| ([0-9]{3}) \\| .+ \\|$").FindAllSubmatch(doc, -1) {
 		written[fault.Code(row[1])] = string(row[2])
 	}
 	for _, code := range fault.Codes() {

@@ -111,18 +111,22 @@ func (s *Store) saveChunks(ctx context.Context, workspace string, chunks [][]byt
 func (s *Store) LoadCheckpoint(ctx context.Context, workspace string) (head sync.Head, chunks [][]byte, err error) {
 	var hash []byte
 	var micros int64
+	var position sql.NullInt64 // NULL in the one row of a checkpoint without chunks
 	rows, err := s.reader.checkpoint.QueryContext(ctx, workspace)
 	chunks, err = collect(rows, err, func(r *sql.Rows) (chunk []byte, err error) {
-		return chunk, r.Scan(&head.Number, &hash, &micros, &chunk)
+		return chunk, r.Scan(&head.Number, &hash, &micros, &position, &chunk)
 	})
 	if err != nil {
 		return sync.Head{}, nil, fmt.Errorf("load checkpoint of %s: %w", workspace, err)
 	}
-	if len(chunks) == 0 { // not even the row without a chunk that a checkpoint of none has
+	if len(chunks) == 0 {
 		return sync.Head{}, nil, fmt.Errorf("checkpoint of %s: %w", workspace, sync.ErrMissing)
 	}
 	if len(hash) != len(head.Hash) {
 		return sync.Head{}, nil, fmt.Errorf("checkpoint of %s: %w", workspace, sync.ErrDamaged)
+	}
+	if !position.Valid {
+		chunks = nil
 	}
 	head.Hash, head.At = sync.Hash(hash), time.UnixMicro(micros).UTC()
 	return head, chunks, nil

@@ -111,7 +111,8 @@ func (p *projector) discardForeign(ctx context.Context, tx *sql.Tx) error {
 	if made == p.index.Version() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM listed; DELETE FROM entries; DELETE FROM words`)
+	_, err := tx.ExecContext(ctx, `DELETE FROM listed; DELETE FROM entries; DELETE FROM words;
+		DELETE FROM lists; DELETE FROM columns`)
 	if err != nil {
 		return err
 	}
@@ -270,6 +271,9 @@ func (p *projector) apply(ctx context.Context, rows []*row, finish func(context.
 			if err := t.write(r); err != nil {
 				return fmt.Errorf("project %s@%d: %w", r.key, r.rev, err)
 			}
+		}
+		if err := t.finish(); err != nil {
+			return err
 		}
 		return finish(ctx, tx)
 	})

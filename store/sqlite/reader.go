@@ -16,6 +16,9 @@ type reader struct {
 	head, findWorkspace, workspaces, journal *sql.Stmt
 	documents, outcomes, revisions           *sql.Stmt
 	notes, checkpoint                        *sql.Stmt
+	findList, findColumn                     *sql.Stmt
+	countSpan, countWord, inSpan, withWord   *sql.Stmt
+	upColumn, downColumn, upList, downList   *sql.Stmt
 }
 
 func openReader(ctx context.Context, path string, conns int) (*reader, error) {
@@ -31,7 +34,7 @@ func openReader(ctx context.Context, path string, conns int) (*reader, error) {
 }
 
 func (r *reader) statements() []statement {
-	return []statement{
+	return append(r.lists(), []statement{
 		{&r.head, headQuery},
 		{&r.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
 		{&r.workspaces, `SELECT name FROM workspaces ORDER BY name`},
@@ -44,9 +47,30 @@ func (r *reader) statements() []statement {
 		{&r.revisions, `SELECT rev FROM history WHERE ws = ? AND kind = ? AND id = ? AND rev < ?
 			ORDER BY rev DESC LIMIT ?`},
 		{&r.notes, `SELECT key, value FROM notes WHERE workspace = ? AND key >= ? AND key < ?`},
-		{&r.checkpoint, `SELECT c.number, c.hash, c.at, k.chunk FROM checkpoints AS c
+		{&r.checkpoint, `SELECT c.number, c.hash, c.at, k.position, k.chunk FROM checkpoints AS c
 			LEFT JOIN chunks AS k ON k.workspace = c.workspace AND k.generation = c.generation
 			WHERE c.workspace = ? ORDER BY k.position`},
+	}...)
+}
+
+// lists are the statements of sync.Store's List.
+func (r *reader) lists() []statement {
+	return []statement{
+		{&r.findList, `SELECT list, size FROM lists WHERE ws = ? AND kind = ?`},
+		{&r.findColumn, `SELECT col, many, docs FROM columns WHERE list = ? AND field = ?`},
+		{&r.countSpan, `SELECT count(*) FROM (SELECT 1 FROM entries
+			WHERE col = ?1 AND ord >= ?2 AND ord <= ?3 AND (?4 IS NULL OR exact = ?4) LIMIT ?5)`},
+		{&r.countWord, `SELECT count(*) FROM (SELECT 1 FROM words WHERE list = ? AND word >= ? AND word < ? LIMIT ?)`},
+		{&r.inSpan, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.list = ?1 AND l.id = e.id
+			WHERE e.col = ?2 AND e.ord >= ?3 AND e.ord <= ?4 AND (?5 IS NULL OR e.exact = ?5)`},
+		{&r.withWord, `SELECT l.id, l.facts FROM words AS w CROSS JOIN listed AS l ON l.list = w.list AND l.id = w.id
+			WHERE w.list = ? AND w.word >= ? AND w.word < ?`},
+		{&r.upColumn, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.list = ?1 AND l.id = e.id
+			WHERE e.col = ?2 AND e.least AND (e.ord, e.id) > (?3, ?4) ORDER BY e.ord, e.id`},
+		{&r.downColumn, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.list = ?1 AND l.id = e.id
+			WHERE e.col = ?2 AND e.least AND (e.ord, e.id) < (?3, ?4) ORDER BY e.ord DESC, e.id DESC`},
+		{&r.upList, `SELECT id, facts FROM listed WHERE list = ? AND id > ? ORDER BY id`},
+		{&r.downList, `SELECT id, facts FROM listed WHERE list = ? AND id < ? ORDER BY id DESC`},
 	}
 }
 

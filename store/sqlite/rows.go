@@ -12,8 +12,9 @@ import (
 type catalog struct {
 	lists   map[listName]int64
 	columns map[columnName]int64
+	many    map[int64]bool // columns where a document had several entries
 
-	list, column *sql.Stmt
+	list, column, grow, growColumn, setMany *sql.Stmt
 }
 
 type listName struct {
@@ -27,10 +28,13 @@ type columnName struct {
 }
 
 func openCatalog(ctx context.Context, db *sql.DB) (*catalog, error) {
-	c := &catalog{lists: map[listName]int64{}, columns: map[columnName]int64{}}
+	c := &catalog{lists: map[listName]int64{}, columns: map[columnName]int64{}, many: map[int64]bool{}}
 	return c, prepare(ctx, db, []statement{
 		{&c.list, `INSERT INTO lists (ws, kind) VALUES (?, ?) ON CONFLICT DO UPDATE SET kind = kind RETURNING list`},
 		{&c.column, `INSERT INTO columns (list, field) VALUES (?, ?) ON CONFLICT DO UPDATE SET field = field RETURNING col`},
+		{&c.grow, `UPDATE lists SET size = size + ? WHERE list = ?`},
+		{&c.growColumn, `UPDATE columns SET docs = docs + ? WHERE col = ?`},
+		{&c.setMany, `UPDATE columns SET many = 1 WHERE col = ?`},
 	})
 }
 
@@ -38,24 +42,29 @@ func openCatalog(ctx context.Context, db *sql.DB) (*catalog, error) {
 func (c *catalog) forget() {
 	clear(c.lists)
 	clear(c.columns)
+	clear(c.many)
 }
 
 // update is one transaction of the projector.
 type update struct {
-	ctx context.Context
-	c   *catalog
+	ctx    context.Context
+	c      *catalog
+	growth map[int64]int // of lists, in documents
+	docs   map[int64]int // the same of columns
 
-	list, column, addHistory         *sql.Stmt
-	getListed, putListed, dropListed *sql.Stmt
-	addEntry, dropEntry              *sql.Stmt
-	addWord, dropWord                *sql.Stmt
+	list, column, grow, growColumn, setMany *sql.Stmt
+	addHistory                              *sql.Stmt
+	getListed, putListed, dropListed        *sql.Stmt
+	addEntry, dropEntry                     *sql.Stmt
+	addWord, dropWord                       *sql.Stmt
 }
 
 func (p *projector) begin(ctx context.Context, tx *sql.Tx) *update {
 	in := func(s *sql.Stmt) *sql.Stmt { return tx.StmtContext(ctx, s) }
 	return &update{
-		ctx: ctx, c: p.catalog,
-		list: in(p.catalog.list), column: in(p.catalog.column), addHistory: in(p.addHistory),
+		ctx: ctx, c: p.catalog, growth: map[int64]int{}, docs: map[int64]int{},
+		list: in(p.catalog.list), column: in(p.catalog.column),
+		grow: in(p.catalog.grow), growColumn: in(p.catalog.growColumn), setMany: in(p.catalog.setMany), addHistory: in(p.addHistory),
 		getListed: in(p.getListed), putListed: in(p.putListed), dropListed: in(p.dropListed),
 		addEntry: in(p.addEntry), dropEntry: in(p.dropEntry),
 		addWord: in(p.addWord), dropWord: in(p.dropWord),
@@ -84,12 +93,40 @@ func (u *update) write(r *row) error {
 	if err := u.replace(list, r.key.ID, &old, &now); err != nil {
 		return err
 	}
-	if r.deleted {
+	return u.put(list, r, rev > 0, &now)
+}
+
+// put the row of a document, or remove it.
+func (u *update) put(list int64, r *row, was bool, f *facts) (err error) {
+	switch {
+	case !r.deleted:
+		_, err = u.putListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.pack())
+		if !was {
+			u.growth[list]++
+		}
+	case was:
 		_, err = u.dropListed.ExecContext(u.ctx, list, r.key.ID)
-	} else {
-		_, err = u.putListed.ExecContext(u.ctx, list, r.key.ID, r.rev, now.pack())
+		u.growth[list]--
 	}
 	return err
+}
+
+// finish writes what was added up.
+func (u *update) finish() error {
+	for list, n := range u.growth {
+		if _, err := u.grow.ExecContext(u.ctx, n, list); err != nil {
+			return fmt.Errorf("size of the list: %w", err)
+		}
+	}
+	for col, n := range u.docs {
+		if n == 0 {
+			continue
+		}
+		if _, err := u.growColumn.ExecContext(u.ctx, n, col); err != nil {
+			return fmt.Errorf("size of the column: %w", err)
+		}
+	}
+	return nil
 }
 
 func (u *update) listOf(r *row) (int64, error) {
@@ -142,7 +179,22 @@ func (u *update) factsOf(list int64, r *row) (facts, error) {
 		f.entries = append(f.entries, entry{col, e.Order, e.Exact})
 	}
 	f.tidy()
-	return f, nil
+	return f, u.markMany(&f)
+}
+
+// markMany marks the columns in which a document has several entries.
+func (u *update) markMany(f *facts) error {
+	for i := 1; i < len(f.entries); i++ {
+		col := f.entries[i].col
+		if f.entries[i-1].col != col || u.c.many[col] {
+			continue
+		}
+		if _, err := u.setMany.ExecContext(u.ctx, col); err != nil {
+			return fmt.Errorf("mark the column: %w", err)
+		}
+		u.c.many[col] = true
+	}
+	return nil
 }
 
 // replace the rows of the old facts by those of the new, touching only what
@@ -150,6 +202,9 @@ func (u *update) factsOf(list int64, r *row) (facts, error) {
 func (u *update) replace(list int64, id string, old, now *facts) error {
 	before, after := old.marked(), now.marked()
 	for e := range before {
+		if e.least {
+			u.docs[e.col]--
+		}
 		if _, stays := after[e]; !stays {
 			if _, err := u.dropEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact); err != nil {
 				return err
@@ -157,6 +212,9 @@ func (u *update) replace(list int64, id string, old, now *facts) error {
 		}
 	}
 	for e := range after {
+		if e.least {
+			u.docs[e.col]++
+		}
 		if _, was := before[e]; !was {
 			if _, err := u.addEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact, e.least); err != nil {
 				return err

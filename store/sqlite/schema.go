@@ -63,16 +63,21 @@ CREATE TABLE history (
 	PRIMARY KEY (ws, kind, id, rev)
 ) WITHOUT ROWID;
 -- lists gives a kind of a workspace its integer, columns a field of a list.
+-- size is how many documents are listed, docs how many of them have an entry
+-- in the column; many is set when one had several.
 CREATE TABLE lists (
 	list INTEGER PRIMARY KEY,
 	ws INTEGER NOT NULL,
 	kind TEXT NOT NULL,
+	size INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (ws, kind)
 );
 CREATE TABLE columns (
 	col INTEGER PRIMARY KEY,
 	list INTEGER NOT NULL,
 	field TEXT NOT NULL,
+	many INTEGER NOT NULL DEFAULT 0,
+	docs INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (list, field)
 );
 -- listed has a row per live document: all its entries and words, packed.

@@ -68,8 +68,8 @@ func (w *World) doc(kind, id string) *sync.Document {
 	return d
 }
 
-// Live says whether there is such a document.
-func (w *World) Live(kind, id string) bool {
+// Has says whether there is such a document.
+func (w *World) Has(kind, id string) bool {
 	w.t.Helper()
 	rev, err := w.Rev(w.t.Context(), sync.Key{Kind: kind, ID: id})
 	if err != nil {

@@ -1,0 +1,30 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/enroute-field/enroute/store/storetest"
+	"github.com/enroute-field/enroute/sync"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, place string, idx sync.Indexer) sync.Store {
+		t.Helper()
+		return openAt(t, filepath.Join(place, "enroute.db"), idx)
+	})
+}
+
+func openAt(t testing.TB, path string, idx sync.Indexer) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), path, idx, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -1,0 +1,246 @@
+package simulate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/enroute-field/enroute/device"
+	"github.com/enroute-field/enroute/internal/fault"
+	"github.com/enroute-field/enroute/sync"
+)
+
+// phone is one device of one person, and its connection. It is the Transport
+// of the real device: what goes wrong on the way goes wrong here.
+type phone struct {
+	w        *world
+	actor    sync.Actor
+	store    *device.Memory
+	dev      *device.Device
+	backup   *device.Memory // a copy of the phone taken earlier
+	skew     time.Duration  // of its clock
+	limit    int            // rows a page
+	rough    bool           // things go wrong on the way
+	offline  int            // until this step
+	late     []latePage
+	reached  map[string]uint64 // by cursor: a lower bound of what it covers
+	shown    uint64            // a lower bound of the greatest cursor shown
+	complete map[string]bool   // cursors that cover exactly that
+	rows     int               // of pages since it was last set to 0
+	reported int               // how often it had to start over
+	lost     map[string]bool   // mutations a restore took without a trace for it
+}
+
+// latePage is an answer that has not arrived yet.
+type latePage struct {
+	asked string
+	page  *device.Page
+}
+
+// errLost is a request or an answer that was lost on the way.
+var errLost = errors.New("lost on the way")
+
+func newPhone(ctx context.Context, w *world, user string, n int) (*phone, error) {
+	p := &phone{
+		w: w, actor: sync.Actor{User: user, Device: fmt.Sprintf("%s-%d", user, n), Name: user},
+		store: device.NewMemory(), reached: map[string]uint64{"": 0}, complete: map[string]bool{}, lost: map[string]bool{},
+		limit: pick(w, []int{1, 2, 3, 7, 0}),
+	}
+	p.skew = pick(w, []time.Duration{0, 0, time.Minute, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour})
+	if p.skew != 0 {
+		w.count("skewed clock")
+	}
+	return p, p.open(ctx)
+}
+
+// open makes the device of what its store holds, as after a crash.
+func (p *phone) open(ctx context.Context) (err error) {
+	p.dev, err = device.Open(ctx, device.Options{
+		Store: p.store, Transport: p, PageLimit: p.limit, BatchSize: 5,
+		Clock: func() time.Time { return p.w.clock.Now().Add(p.skew) },
+		NewID: p.w.uuid,
+	})
+	return err
+}
+
+// fate of a request.
+type fate int
+
+const (
+	arrives    fate = iota
+	neverSent       // the request is lost
+	answerLost      // it has its effect, the answer is lost
+	answerLate      // the answer comes much later
+	doubled         // the request is sent twice
+)
+
+var fates = map[fate]string{neverSent: "request lost", answerLost: "answer lost", answerLate: "answer late", doubled: "request doubled"}
+
+func (p *phone) fate(what string) fate {
+	if !p.rough || p.w.chance(60) {
+		return arrives
+	}
+	f := pick(p.w, []fate{neverSent, answerLost, answerLate, doubled})
+	p.w.count(what + " " + fates[f])
+	return f
+}
+
+// Pull implements device.Transport.
+func (p *phone) Pull(ctx context.Context, cursor string, limit int) (*device.Page, error) {
+	f := p.fate("pull")
+	if f == neverSent {
+		return nil, errLost
+	}
+	page, err := p.pull(ctx, cursor, limit)
+	if err != nil {
+		return nil, err
+	}
+	switch f {
+	case answerLost:
+		return nil, errLost
+	case answerLate:
+		p.late = append(p.late, latePage{cursor, page})
+		return nil, errLost
+	case doubled:
+		p.late = append(p.late, latePage{cursor, page})
+		return p.pull(ctx, cursor, limit)
+	}
+	return page, nil
+}
+
+// pull asks the server, and keeps what it gave for the checks.
+func (p *phone) pull(ctx context.Context, cursor string, limit int) (*device.Page, error) {
+	known := p.w.model.head
+	page, err := p.w.server.ws.Pull(ctx, p.actor, cursor, limit)
+	if err != nil {
+		return nil, p.w.refused("pull of "+p.actor.Device, err)
+	}
+	return p.took(cursor, known, page, limit)
+}
+
+// took notes a page that the server gave, and reads it off the wire.
+func (p *phone) took(cursor string, known uint64, page *sync.Page, limit int) (*device.Page, error) {
+	var out device.Page
+	if err := json.Unmarshal(page.AppendJSON(nil), &out); err != nil {
+		return nil, fmt.Errorf("read page: %w", err)
+	}
+	p.noteCursor(cursor, page)
+	rows := len(page.Drop) + len(page.Remove) + len(page.Put)
+	p.rows += rows
+	if limit > 0 && rows > limit && cursor != "" && !page.Reset {
+		p.w.complain(violated("pages", "%s asked for %d rows and got %d", p.actor.Device, limit, rows))
+	}
+	p.w.saw(&seenPage{p.actor, known, out})
+	return &out, nil
+}
+
+// noteCursor keeps what a cursor that was shown or given covers at least.
+func (p *phone) noteCursor(shown string, page *sync.Page) {
+	covered := p.reached[shown]
+	if page.Reset {
+		covered = 0
+	}
+	p.shown = max(p.shown, covered)
+	if !page.More {
+		covered = page.Head
+		p.complete[page.Cursor] = true
+	}
+	p.reached[page.Cursor] = max(p.reached[page.Cursor], covered)
+}
+
+// Push implements device.Transport.
+func (p *phone) Push(ctx context.Context, req device.PushRequest) (*device.PushResponse, error) {
+	f := p.fate("push")
+	if f == neverSent {
+		return nil, errLost
+	}
+	resp, err := p.push(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	switch f {
+	case answerLost, answerLate:
+		return nil, errLost
+	case doubled:
+		return p.push(ctx, req)
+	}
+	return resp, nil
+}
+
+func (p *phone) push(ctx context.Context, req device.PushRequest) (*device.PushResponse, error) {
+	wire, err := json.Marshal(req)
+	if err != nil {
+		return nil, fmt.Errorf("write push: %w", err)
+	}
+	var in struct {
+		SentAt    time.Time
+		Mutations []sync.Mutation
+	}
+	if err := json.Unmarshal(wire, &in); err != nil {
+		return nil, fmt.Errorf("read push: %w", err)
+	}
+	p.w.sends(p.actor, in.Mutations, p.shown, false)
+	resp, err := p.w.server.ws.Push(ctx, p.actor, sync.PushRequest(in))
+	if err != nil {
+		return nil, p.w.refused("push of "+p.actor.Device, err)
+	}
+	if err := p.w.answered(in.Mutations, resp); err != nil {
+		return nil, err
+	}
+	var out device.PushResponse
+	if err := json.Unmarshal(resp.AppendJSON(nil, "en"), &out); err != nil {
+		return nil, fmt.Errorf("read push response: %w", err)
+	}
+	return &out, nil
+}
+
+// Live implements device.Transport; streams are driven by a step of their own.
+func (p *phone) Live(context.Context, string) (device.Stream, error) { return nil, errLost }
+
+// Report implements device.Transport: no device may ever have to.
+func (p *phone) Report(_ context.Context, r device.Report) error {
+	p.reported++
+	p.w.complain(violated("digest", "%s has %+v at %d, the server says %+v", p.actor.Device, r.Actual, r.Head, r.Expected))
+	return nil
+}
+
+// refused turns the engine's error into what a device gets. While the store
+// fails the server may be unavailable; never otherwise, and never internal.
+func (w *world) refused(what string, err error) error {
+	if v, ok := errors.AsType[*Violation](err); ok {
+		return v
+	}
+	f := fault.Of(err)
+	switch {
+	case f.Code == fault.Unavailable && w.server.failing():
+	case f.Code == fault.Internal, f.Code == fault.Unavailable:
+		w.complain(violated("errors", "%s: %v", what, err))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report.Refusals[string(f.Code)]++
+	return &device.Problem{Status: f.Code.Status(), Code: string(f.Code), Detail: err.Error()}
+}
+
+// receiveLate hands over answers that come late.
+func (p *phone) receiveLate(ctx context.Context, n int) error {
+	for ; n > 0 && len(p.late) > 0; n-- {
+		i := p.w.rng.IntN(len(p.late))
+		l := p.late[i]
+		p.late = append(p.late[:i:i], p.late[i+1:]...)
+		if err := p.receive(ctx, l.asked, l.page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive applies a page outside of a pull.
+func (p *phone) receive(ctx context.Context, asked string, page *device.Page) error {
+	if _, err := p.dev.Receive(ctx, asked, page); err != nil {
+		return fmt.Errorf("receive on %s: %w", p.actor.Device, err)
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package simulate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/enroute-field/enroute/device"
+	"github.com/enroute-field/enroute/internal/fault"
+	"github.com/enroute-field/enroute/sync"
+)
+
+// quiet lets everything arrive and everybody sync until nothing moves, and
+// then compares every device with the model.
+func (w *world) quiet(ctx context.Context) error {
+	w.server.disk.fail(false)
+	for _, p := range w.phones {
+		p.rough, p.offline = false, 0
+		if err := p.receiveLate(ctx, len(p.late)); err != nil {
+			return err
+		}
+	}
+	const mostRounds = 8
+	for range mostRounds {
+		before := w.model.head
+		for _, p := range w.phones {
+			if err := w.settle(ctx, p); err != nil {
+				return err
+			}
+		}
+		if w.model.head == before {
+			w.report.Quiet++
+			return w.compare(ctx)
+		}
+	}
+	return violated("convergence", "the head still moves after %d rounds", mostRounds)
+}
+
+// settle syncs one device, and measures what that took.
+func (w *world) settle(ctx context.Context, p *phone) error {
+	c := p.dev.Condition()
+	n, exact := p.reached[c.Cursor], p.complete[c.Cursor] && c.Waiting == 0
+	head := w.model.head
+	p.rows = 0
+	var err error
+	if c.Waiting == 0 {
+		err = w.drain(ctx, p)
+	}
+	if err == nil {
+		err = p.dev.Sync(ctx)
+	}
+	if bad := w.read(ctx); bad != nil {
+		return bad
+	}
+	if !w.model.active(p.actor.User) {
+		return w.checkTurnedAway(p, err)
+	}
+	if err != nil {
+		return violated("convergence", "%s cannot sync: %v", p.actor.Device, err)
+	}
+	if most := w.model.mostRows(p.actor.User, n); exact && n > 0 && n >= w.model.horizon() && w.model.head == head && p.rows > most {
+		return violated("cost", "%s got %d rows for the step from %d to %d, %d would do", p.actor.Device, p.rows, n, head, most)
+	}
+	return nil
+}
+
+// horizon is a number below which a cursor may be too old.
+func (m *model) horizon() uint64 {
+	for i, at := range m.ends {
+		if m.at.Sub(at) < horizon {
+			return uint64(i) + 1
+		}
+	}
+	return m.head
+}
+
+// checkTurnedAway: somebody who may not sign in is told so.
+func (w *world) checkTurnedAway(p *phone, err error) error {
+	problem, _ := errors.AsType[*device.Problem](err)
+	if problem == nil || problem.Code != string(fault.NotSignedIn) {
+		return violated("access", "%s of %s, who may not sign in, was answered %v", p.actor.Device, p.actor.User, err)
+	}
+	return nil
+}
+
+// compare every device with the model.
+func (w *world) compare(ctx context.Context) error {
+	if today := w.clock.Now().In(w.model.zone()).Format(time.DateOnly); w.model.day != today {
+		return violated("time", "the workspace's date is %s on %s", w.model.day, today)
+	}
+	for _, p := range w.phones {
+		if !w.model.active(p.actor.User) {
+			continue
+		}
+		w.report.Compared++
+		if err := w.compareOne(p); err != nil {
+			return err
+		}
+		if err := p.checkWork(); err != nil {
+			return err
+		}
+		if err := w.checkIdle(ctx, p); err != nil {
+			return err
+		}
+	}
+	return w.checkDelivered()
+}
+
+// compareOne: the device's documents are the view, bodies included.
+func (w *world) compareOne(p *phone) error {
+	view := w.model.view(p.actor.User)
+	for _, got := range p.dev.Received() {
+		want := view[sync.Key(got.Key)]
+		if want == nil {
+			return violated("oracle", "%s has %s@%d in %s, which %s does not see at %d", p.actor.Device, got.Key, got.Rev, got.Scope, p.actor.User, w.model.head)
+		}
+		if got.Rev != want.rev || !bytes.Equal(got.Body, want.body) {
+			return violated("oracle", "%s has %s@%d, at %d it is @%d", p.actor.Device, got.Key, got.Rev, w.model.head, want.rev)
+		}
+		delete(view, want.key)
+	}
+	for key, d := range view {
+		return violated("oracle", "%s lacks %s@%d in %s at %d", p.actor.Device, key, d.rev, d.scope, w.model.head)
+	}
+	return nil
+}
+
+// checkIdle: nothing new costs one page, no row and no call to the store.
+func (w *world) checkIdle(ctx context.Context, p *phone) error {
+	calls := w.server.disk.called()
+	p.rows = 0
+	more, err := p.dev.PullPage(ctx)
+	if err != nil || more {
+		return violated("cost", "%s pulls nothing new: more %v, %v", p.actor.Device, more, err)
+	}
+	if n := w.server.disk.called() - calls; n != 0 || p.rows != 0 {
+		return violated("cost", "%s pulled nothing new with %d rows and %d calls to the store", p.actor.Device, p.rows, n)
+	}
+	return w.read(ctx)
+}
+
+// pagesBound is the greatest number of pages that a device with a page limit
+// may need while nobody writes: the rest of one step and the whole of another.
+func (w *world) pagesBound(p *phone) int {
+	if p.limit == 0 {
+		return 4
+	}
+	return 4 + 2*(2*len(w.model.docs)+len(w.model.spans[p.actor.User]))/p.limit
+}
+
+// drain pulls page by page until there is no more, within the bound.
+func (w *world) drain(ctx context.Context, p *phone) error {
+	for n := 0; ; n++ {
+		more, err := p.dev.PullPage(ctx)
+		if err != nil {
+			return fmt.Errorf("drain %s: %w", p.actor.Device, err)
+		}
+		if !more {
+			return nil
+		}
+		if n > w.pagesBound(p) {
+			return violated("pages", "%s was given %d pages and is not at an end", p.actor.Device, n)
+		}
+	}
+}

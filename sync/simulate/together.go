@@ -1,0 +1,102 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/enroute-field/enroute/sync"
+)
+
+// everybodyAtOnce lets devices sync and consoles write at the same moment, so
+// that the server has several in one batch.
+func (w *world) everybodyAtOnce(ctx context.Context) error {
+	w.logf("everybody at once")
+	w.count("concurrent requests")
+	var g errgroup.Group
+	for _, p := range w.online() {
+		if p.rough || w.chance(40) {
+			continue // chance belongs to one goroutine
+		}
+		g.Go(func() error { return tolerable(p.dev.Sync(ctx)) })
+	}
+	var writes []*sent
+	for range w.rng.IntN(4) {
+		writes = append(writes, w.prepareDesk())
+	}
+	for _, s := range writes {
+		if s != nil {
+			g.Go(func() error { return w.write(ctx, s) })
+		}
+	}
+	return g.Wait()
+}
+
+// liveDeadline is how long a stream that has something to tell may keep
+// silent: for ever, as far as a test can tell.
+const liveDeadline = 20 * time.Second
+
+// followLive lets a device follow the live stream while others work.
+func (w *world) followLive(ctx context.Context) error {
+	p := pick(w, w.online())
+	if p == nil || !w.model.active(p.actor.User) || w.server.failing() {
+		return nil
+	}
+	w.logf("%s follows live", p.actor.Device)
+	w.count("live")
+	asked := p.dev.Condition().Cursor
+	s, err := w.server.ws.Live(ctx, p.actor, asked)
+	if err != nil {
+		return tolerable(w.refused("live", err))
+	}
+	defer s.Close()
+	for range 3 {
+		if asked, err = w.catchUpLive(ctx, p, s, asked); err != nil || asked == "" {
+			return err
+		}
+		if err := w.deskWork(ctx); err != nil {
+			return err
+		}
+		if err := w.read(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUpLive reads the stream until the device equals the view: as long as
+// it does not, there must be a page. It returns the newest cursor, "" if the
+// stream has ended.
+func (w *world) catchUpLive(ctx context.Context, p *phone, s *sync.Stream, asked string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, liveDeadline)
+	defer cancel()
+	for w.compareOne(p) != nil {
+		if !w.model.active(p.actor.User) {
+			return "", nil
+		}
+		page, err := s.Next(ctx)
+		if ctx.Err() != nil {
+			return "", violated("live", "%s hears nothing: %v", p.actor.Device, w.compareOne(p))
+		}
+		if err != nil {
+			return "", fmt.Errorf("live stream of %s: %w", p.actor.Device, err)
+		}
+		in, err := p.took(asked, w.model.head, page, 0)
+		if err != nil {
+			return "", err
+		}
+		if err := p.receive(ctx, asked, in); err != nil {
+			return "", err
+		}
+		if p.dev.Condition().Cursor != in.Cursor {
+			return "", nil // a late page was quicker
+		}
+		asked = in.Cursor
+		if err := w.read(ctx); err != nil {
+			return "", err
+		}
+	}
+	return asked, nil
+}
