@@ -169,9 +169,10 @@ func (im *Import) row(number int, cells []string) (ImportRow, []RowError) {
 		if c == nil || i >= len(cells) || strings.TrimSpace(cells[i]) == "" {
 			continue
 		}
-		v, code, kind := c.parse(strings.TrimSpace(cells[i]))
-		if code != "" {
-			wrong = append(wrong, RowError{number, fault.At(im.names[i], code, "type", kind)})
+		v, bad := c.parse(strings.TrimSpace(cells[i]))
+		if bad != nil {
+			bad.Field = im.names[i]
+			wrong = append(wrong, RowError{number, *bad})
 			continue
 		}
 		setPath(row.Fields, c.path, v)

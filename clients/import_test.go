@@ -119,7 +119,7 @@ func TestImportTellsWhatIsWrongWithRows(t *testing.T) {
 	}
 	want := []seen{
 		{3, "Nom", fault.Required}, {4, "Rabais", fault.WrongType}, {4, "Langue", fault.BadFormat},
-		{5, "", fault.TooManyCells}, {6, "", fault.BadQuotes}, {7, "Désactivé", fault.WrongType},
+		{5, "", fault.TooManyCells}, {6, "", fault.BadQuotes}, {7, "Désactivé", fault.NotOneOf},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

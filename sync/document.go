@@ -50,16 +50,6 @@ type Mark struct {
 // reserved are the members of the wire form that are no fields.
 var reserved = map[string]bool{"kind": true, "id": true, "rev": true, "scope": true, "createdAt": true, "updatedAt": true}
 
-// header is the reserved part of a document's wire form.
-type header struct {
-	Kind      string    `json:"kind"`
-	ID        string    `json:"id"`
-	Rev       uint64    `json:"rev"`
-	Scope     string    `json:"scope"`
-	CreatedAt time.Time `json:"createdAt"`
-	UpdatedAt time.Time `json:"updatedAt"`
-}
-
 // encode gives the document's wire form: one flat JSON object, reserved
 // members first, the fields in order of their names.
 func (d *Document) encode() ([]byte, error) {
@@ -85,12 +75,14 @@ func (d *Document) encode() ([]byte, error) {
 // decodeDocument reads a stored version.
 func decodeDocument(v *Version) (*Document, error) {
 	d := &Document{Key: v.Key, Rev: v.Rev, Scope: v.Scope, Deleted: v.Deleted}
-	var h header
-	if err := json.Unmarshal(v.Body, &h); err != nil {
-		return nil, fmt.Errorf("decode %s@%d: %w", v.Key, v.Rev, err)
+	var err error
+	if err = json.Unmarshal(v.Body, &d.Fields); err == nil {
+		d.CreatedAt, err = timeMember(d.Fields, "createdAt")
 	}
-	d.CreatedAt, d.UpdatedAt = h.CreatedAt, h.UpdatedAt
-	if err := json.Unmarshal(v.Body, &d.Fields); err != nil {
+	if err == nil {
+		d.UpdatedAt, err = timeMember(d.Fields, "updatedAt")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decode %s@%d: %w", v.Key, v.Rev, err)
 	}
 	for name := range reserved {
@@ -102,6 +94,15 @@ func decodeDocument(v *Version) (*Document, error) {
 		}
 	}
 	return d, nil
+}
+
+func timeMember(f Fields, name string) (time.Time, error) {
+	text, _ := f[name].(string)
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return t, nil
 }
 
 // FieldsOf decodes the fields of a version's wire form.

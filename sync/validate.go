@@ -26,7 +26,7 @@ func (r *Registry) Validate(kind string, f Fields, creating bool) error {
 	if k == nil {
 		return fault.New(fault.UnknownKind, "kind", short(kind))
 	}
-	c := checker{trusted: true, creating: creating}
+	c := checker{trusted: true}
 	c.members(k.Fields, f, "", 1)
 	if creating {
 		c.required(k.Fields, f, nil, "")
@@ -36,11 +36,10 @@ func (r *Registry) Validate(kind string, f Fields, creating bool) error {
 
 // checker gathers what is wrong with the fields of a mutation.
 type checker struct {
-	trusted  bool // may set what is read-only or reserved to some roles
-	role     Role
-	creating bool
-	barred   string // path of the first field that the role may not set
-	faults   []fault.Field
+	trusted bool // may set what is read-only or reserved to some roles
+	role    Role
+	barred  string // path of the first field that the role may not set
+	faults  []fault.Field
 }
 
 func (c *checker) add(path string, code fault.Code, args ...string) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -194,8 +195,7 @@ func TestLiveLetsGoOfSilentPeers(t *testing.T) {
 	s.change()
 	w.do("GET", "/v1/sync/live", tim, nil).problem(http.StatusServiceUnavailable, "unavailable")
 	_ = s.body.Close()
-	for w.do("GET", "/metrics", "", nil).want(http.StatusOK); w.Streams() > 0; {
-		w.do("GET", "/healthz", "", nil).want(http.StatusOK)
+	for !strings.Contains(string(w.do("GET", "/metrics", "", nil).want(http.StatusOK).body), "\nenroute_live_streams 0\n") {
 	}
 	w.follow(tim, "").change()
 }
@@ -204,7 +204,7 @@ func TestLiveLetsGoOfSilentPeers(t *testing.T) {
 // waits for him.
 func TestLiveCutsOffSlowConsumers(t *testing.T) {
 	t.Parallel()
-	w := open(t, func(o *web.Options) { o.Limits.StreamSend = 50 * time.Millisecond })
+	w := open(t, func(o *web.Options) { o.Limits.StreamSend = time.Second })
 	ana, tim := w.token("ana", ""), w.token("tim", "phone")
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 	if err != nil {
@@ -222,9 +222,9 @@ func TestLiveCutsOffSlowConsumers(t *testing.T) {
 	}
 	other := w.follow(tim, "")
 	other.change()
-	note := strings.Repeat("n", 20_000)
+	long := strings.Repeat("🚧", 19_000)
 	for i := 0; w.Streams() > 1; i++ {
-		w.do("PATCH", "/v1/clients/c1", ana, map[string]any{"note": note[i%10:]}).want(http.StatusOK)
+		w.do("PATCH", "/v1/clients/c1", ana, map[string]any{"note": long + strconv.Itoa(i), "description": long}).want(http.StatusOK)
 		other.change()
 	}
 }

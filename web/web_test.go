@@ -27,9 +27,11 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		// fasthttp has one goroutine for the Date header for ever, and one per
-		// server that notices up to ten seconds later that it has stopped.
+		// fasthttp has goroutines for the Date header and for compression for
+		// ever, and one per server that notices up to ten seconds later that
+		// it has stopped.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 

@@ -60,16 +60,15 @@ func (f *facts) marked() map[marked]struct{} {
 	return out
 }
 
-// has says whether word is one of the words.
-func (f *facts) has(word string) bool {
-	_, found := slices.BinarySearch(f.words, word)
-	return found
-}
-
-// hasPrefix says whether a word starts with prefix.
-func (f *facts) hasPrefix(prefix string) bool {
-	i, _ := slices.BinarySearch(f.words, prefix)
-	return i < len(f.words) && strings.HasPrefix(f.words[i], prefix)
+// hasPrefixes says whether for each prefix a word starts with it.
+func (f *facts) hasPrefixes(prefixes []string) bool {
+	for _, p := range prefixes {
+		i, _ := slices.BinarySearch(f.words, p)
+		if i == len(f.words) || !strings.HasPrefix(f.words[i], p) {
+			return false
+		}
+	}
+	return true
 }
 
 // pack encodes facts: counts and lengths as uvarints, an exact that equals its

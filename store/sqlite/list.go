@@ -191,7 +191,7 @@ func (r *reader) walkColumn(ctx context.Context, q *query, w *walker) error {
 			}
 		}
 	}
-	rows, err := stmt.QueryContext(ctx, q.list, q.sort[0].column.id, from, id)
+	rows, err := stmt.QueryContext(ctx, q.sort[0].column.id, from, id)
 	return each(rows, err, w.add)
 }
 

@@ -27,10 +27,10 @@ type projector struct {
 	done     chan struct{}
 	rebuilt  int64 // documents.doc up to which lists are made anew
 
-	addHistory, setProjected, setRebuilt   *sql.Stmt
-	getListed, putListed, dropListed       *sql.Stmt
-	addEntry, dropEntry, addWord, dropWord *sql.Stmt
-	rebuildWindow                          *sql.Stmt
+	addHistory, setProjected, setRebuilt        *sql.Stmt
+	getListed, addListed, setListed, dropListed *sql.Stmt
+	addEntry, dropEntry, addWords, dropWords    *sql.Stmt
+	rebuildWindow                               *sql.Stmt
 }
 
 func startProjector(ctx context.Context, w *writer, r *reader, idx sync.Indexer, log *slog.Logger) (*projector, error) {
@@ -61,14 +61,14 @@ func (p *projector) writes() []statement {
 		{&p.addHistory, `INSERT INTO history (ws, kind, id, rev) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`},
 		{&p.setProjected, `UPDATE workspaces SET projected = ? WHERE ws = ?`},
 		{&p.setRebuilt, `UPDATE projection SET rebuilt = ?`},
-		{&p.getListed, `SELECT rev, facts FROM listed WHERE list = ? AND id = ?`},
-		{&p.putListed, `INSERT INTO listed (list, id, rev, facts) VALUES (?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET rev = excluded.rev, facts = excluded.facts`},
-		{&p.dropListed, `DELETE FROM listed WHERE list = ? AND id = ?`},
-		{&p.addEntry, `INSERT INTO entries (col, ord, id, exact, least) VALUES (?, ?, ?, ?, ?)`},
+		{&p.getListed, `SELECT doc, rev, facts FROM listed WHERE list = ? AND id = ?`},
+		{&p.addListed, `INSERT INTO listed (list, id, rev, facts) VALUES (?, ?, ?, ?)`},
+		{&p.setListed, `UPDATE listed SET rev = ?, facts = ? WHERE doc = ?`},
+		{&p.dropListed, `DELETE FROM listed WHERE doc = ?`},
+		{&p.addEntry, `INSERT INTO entries (col, ord, id, exact, least, doc) VALUES (?, ?, ?, ?, ?, ?)`},
 		{&p.dropEntry, `DELETE FROM entries WHERE col = ? AND ord = ? AND id = ? AND exact = ?`},
-		{&p.addWord, `INSERT INTO words (list, word, id) VALUES (?, ?, ?)`},
-		{&p.dropWord, `DELETE FROM words WHERE list = ? AND word = ? AND id = ?`},
+		{&p.addWords, `INSERT INTO search (rowid, words) VALUES (?, ?)`},
+		{&p.dropWords, `DELETE FROM search WHERE rowid = ?`},
 	}
 }
 
@@ -111,8 +111,8 @@ func (p *projector) discardForeign(ctx context.Context, tx *sql.Tx) error {
 	if made == p.index.Version() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM listed; DELETE FROM entries; DELETE FROM words;
-		DELETE FROM lists; DELETE FROM columns`)
+	_, err := tx.ExecContext(ctx, `DELETE FROM listed; DELETE FROM entries; DELETE FROM lists; DELETE FROM columns;
+		INSERT INTO search (search) VALUES ('delete-all')`)
 	if err != nil {
 		return err
 	}

@@ -134,10 +134,8 @@ func (q *query) matches(id string, f *facts) bool {
 			return false
 		}
 	}
-	for _, w := range q.Words {
-		if !f.hasPrefix(w) {
-			return false
-		}
+	if !f.hasPrefixes(q.Words) {
+		return false
 	}
 	return q.Visible == nil || q.Visible(id)
 }

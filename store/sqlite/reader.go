@@ -17,7 +17,7 @@ type reader struct {
 	documents, outcomes, revisions           *sql.Stmt
 	notes, checkpoint                        *sql.Stmt
 	findList, findColumn                     *sql.Stmt
-	countSpan, countWord, inSpan, withWord   *sql.Stmt
+	countSpan, countWords, inSpan, withWords *sql.Stmt
 	upColumn, downColumn, upList, downList   *sql.Stmt
 }
 
@@ -60,15 +60,15 @@ func (r *reader) lists() []statement {
 		{&r.findColumn, `SELECT col, many, docs FROM columns WHERE list = ? AND field = ?`},
 		{&r.countSpan, `SELECT count(*) FROM (SELECT 1 FROM entries
 			WHERE col = ?1 AND ord >= ?2 AND ord <= ?3 AND (?4 IS NULL OR exact = ?4) LIMIT ?5)`},
-		{&r.countWord, `SELECT count(*) FROM (SELECT 1 FROM words WHERE list = ? AND word >= ? AND word < ? LIMIT ?)`},
-		{&r.inSpan, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.list = ?1 AND l.id = e.id
-			WHERE e.col = ?2 AND e.ord >= ?3 AND e.ord <= ?4 AND (?5 IS NULL OR e.exact = ?5)`},
-		{&r.withWord, `SELECT l.id, l.facts FROM words AS w CROSS JOIN listed AS l ON l.list = w.list AND l.id = w.id
-			WHERE w.list = ? AND w.word >= ? AND w.word < ?`},
-		{&r.upColumn, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.list = ?1 AND l.id = e.id
-			WHERE e.col = ?2 AND e.least AND (e.ord, e.id) > (?3, ?4) ORDER BY e.ord, e.id`},
-		{&r.downColumn, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.list = ?1 AND l.id = e.id
-			WHERE e.col = ?2 AND e.least AND (e.ord, e.id) < (?3, ?4) ORDER BY e.ord DESC, e.id DESC`},
+		{&r.countWords, `SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)`},
+		{&r.inSpan, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.doc = e.doc
+			WHERE e.col = ?1 AND e.ord >= ?2 AND e.ord <= ?3 AND (?4 IS NULL OR e.exact = ?4)`},
+		{&r.withWords, `SELECT l.id, l.facts FROM search AS s CROSS JOIN listed AS l ON l.doc = s.rowid
+			WHERE s.search MATCH ?`},
+		{&r.upColumn, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.doc = e.doc
+			WHERE e.col = ?1 AND e.least AND (e.ord, e.id) > (?2, ?3) ORDER BY e.ord, e.id`},
+		{&r.downColumn, `SELECT l.id, l.facts FROM entries AS e CROSS JOIN listed AS l ON l.doc = e.doc
+			WHERE e.col = ?1 AND e.least AND (e.ord, e.id) < (?2, ?3) ORDER BY e.ord DESC, e.id DESC`},
 		{&r.upList, `SELECT id, facts FROM listed WHERE list = ? AND id > ? ORDER BY id`},
 		{&r.downList, `SELECT id, facts FROM listed WHERE list = ? AND id < ? ORDER BY id DESC`},
 	}

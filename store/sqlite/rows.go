@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // catalog remembers the integers of lists and columns. Only the projector
@@ -52,11 +53,10 @@ type update struct {
 	growth map[int64]int // of lists, in documents
 	docs   map[int64]int // the same of columns
 
-	list, column, grow, growColumn, setMany *sql.Stmt
-	addHistory                              *sql.Stmt
-	getListed, putListed, dropListed        *sql.Stmt
-	addEntry, dropEntry                     *sql.Stmt
-	addWord, dropWord                       *sql.Stmt
+	list, column, grow, growColumn, setMany     *sql.Stmt
+	getListed, addListed, setListed, dropListed *sql.Stmt
+	addEntry, dropEntry, addWords, dropWords    *sql.Stmt
+	addHistory                                  *sql.Stmt
 }
 
 func (p *projector) begin(ctx context.Context, tx *sql.Tx) *update {
@@ -64,11 +64,18 @@ func (p *projector) begin(ctx context.Context, tx *sql.Tx) *update {
 	return &update{
 		ctx: ctx, c: p.catalog, growth: map[int64]int{}, docs: map[int64]int{},
 		list: in(p.catalog.list), column: in(p.catalog.column),
-		grow: in(p.catalog.grow), growColumn: in(p.catalog.growColumn), setMany: in(p.catalog.setMany), addHistory: in(p.addHistory),
-		getListed: in(p.getListed), putListed: in(p.putListed), dropListed: in(p.dropListed),
-		addEntry: in(p.addEntry), dropEntry: in(p.dropEntry),
-		addWord: in(p.addWord), dropWord: in(p.dropWord),
+		grow: in(p.catalog.grow), growColumn: in(p.catalog.growColumn), setMany: in(p.catalog.setMany),
+		getListed: in(p.getListed), addListed: in(p.addListed), setListed: in(p.setListed), dropListed: in(p.dropListed),
+		addEntry: in(p.addEntry), dropEntry: in(p.dropEntry), addWords: in(p.addWords), dropWords: in(p.dropWords),
+		addHistory: in(p.addHistory),
 	}
+}
+
+// listing is what the file shows of a document; the zero listing is nothing.
+type listing struct {
+	doc   int64
+	rev   uint64
+	facts facts
 }
 
 // write projects one document, unless something newer of it is there.
@@ -82,51 +89,22 @@ func (u *update) write(r *row) error {
 	if err != nil {
 		return err
 	}
-	rev, old, err := u.listed(list, r.key.ID)
-	if err != nil || rev >= r.rev {
+	old, err := u.listed(list, r.key.ID)
+	if err != nil || old.rev >= r.rev {
 		return err
 	}
 	now, err := u.factsOf(list, r)
 	if err != nil {
 		return err
 	}
-	if err := u.replace(list, r.key.ID, &old, &now); err != nil {
+	doc, err := u.put(list, r, old.doc, &now)
+	if err != nil || doc == 0 {
 		return err
 	}
-	return u.put(list, r, rev > 0, &now)
-}
-
-// put the row of a document, or remove it.
-func (u *update) put(list int64, r *row, was bool, f *facts) (err error) {
-	switch {
-	case !r.deleted:
-		_, err = u.putListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.pack())
-		if !was {
-			u.growth[list]++
-		}
-	case was:
-		_, err = u.dropListed.ExecContext(u.ctx, list, r.key.ID)
-		u.growth[list]--
+	if err := u.replaceEntries(doc, r.key.ID, &old.facts, &now); err != nil {
+		return err
 	}
-	return err
-}
-
-// finish writes what was added up.
-func (u *update) finish() error {
-	for list, n := range u.growth {
-		if _, err := u.grow.ExecContext(u.ctx, n, list); err != nil {
-			return fmt.Errorf("size of the list: %w", err)
-		}
-	}
-	for col, n := range u.docs {
-		if n == 0 {
-			continue
-		}
-		if _, err := u.growColumn.ExecContext(u.ctx, n, col); err != nil {
-			return fmt.Errorf("size of the column: %w", err)
-		}
-	}
-	return nil
+	return u.replaceWords(list, doc, old.facts.words, now.words)
 }
 
 func (u *update) listOf(r *row) (int64, error) {
@@ -155,18 +133,17 @@ func (u *update) columnOf(list int64, field string) (int64, error) {
 	return col, nil
 }
 
-// listed gives what the list shows of a document; rev 0 when nothing.
-func (u *update) listed(list int64, id string) (rev uint64, f facts, err error) {
+func (u *update) listed(list int64, id string) (l listing, err error) {
 	var packed []byte
-	err = u.getListed.QueryRowContext(u.ctx, list, id).Scan(&rev, &packed)
+	err = u.getListed.QueryRowContext(u.ctx, list, id).Scan(&l.doc, &l.rev, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, facts{}, nil
+		return listing{}, nil
 	}
 	if err != nil {
-		return 0, facts{}, err
+		return listing{}, err
 	}
-	f, err = unpack(packed)
-	return rev, f, err
+	l.facts, err = unpack(packed)
+	return l, err
 }
 
 func (u *update) factsOf(list int64, r *row) (facts, error) {
@@ -197,46 +174,86 @@ func (u *update) markMany(f *facts) error {
 	return nil
 }
 
-// replace the rows of the old facts by those of the new, touching only what
+// put the row of a document, or remove it. It gives the row's integer; 0 when
+// there neither was nor is one.
+func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
+	switch {
+	case r.deleted && doc == 0:
+		return 0, nil
+	case r.deleted:
+		u.growth[list]--
+		_, err := u.dropListed.ExecContext(u.ctx, doc)
+		return doc, err
+	case doc != 0:
+		_, err := u.setListed.ExecContext(u.ctx, r.rev, f.pack(), doc)
+		return doc, err
+	}
+	u.growth[list]++
+	res, err := u.addListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.pack())
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// replaceEntries of the old facts by those of the new, touching only what
 // differs.
-func (u *update) replace(list int64, id string, old, now *facts) error {
+func (u *update) replaceEntries(doc int64, id string, old, now *facts) error {
 	before, after := old.marked(), now.marked()
 	for e := range before {
 		if e.least {
 			u.docs[e.col]--
 		}
-		if _, stays := after[e]; !stays {
-			if _, err := u.dropEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact); err != nil {
-				return err
-			}
+		if _, stays := after[e]; stays {
+			continue
+		}
+		if _, err := u.dropEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact); err != nil {
+			return err
 		}
 	}
 	for e := range after {
 		if e.least {
 			u.docs[e.col]++
 		}
-		if _, was := before[e]; !was {
-			if _, err := u.addEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact, e.least); err != nil {
-				return err
-			}
+		if _, was := before[e]; was {
+			continue
+		}
+		if _, err := u.addEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact, e.least, doc); err != nil {
+			return err
 		}
 	}
-	return u.replaceWords(list, id, old, now)
+	return nil
 }
 
-func (u *update) replaceWords(list int64, id string, old, now *facts) error {
-	for _, w := range old.words {
-		if !now.has(w) {
-			if _, err := u.dropWord.ExecContext(u.ctx, list, w, id); err != nil {
-				return err
-			}
+func (u *update) replaceWords(list, doc int64, old, now []string) error {
+	if slices.Equal(old, now) {
+		return nil
+	}
+	if len(old) > 0 {
+		if _, err := u.dropWords.ExecContext(u.ctx, doc); err != nil {
+			return err
 		}
 	}
-	for _, w := range now.words {
-		if !old.has(w) {
-			if _, err := u.addWord.ExecContext(u.ctx, list, w, id); err != nil {
-				return err
-			}
+	if len(now) == 0 {
+		return nil
+	}
+	_, err := u.addWords.ExecContext(u.ctx, doc, searchable(list, now))
+	return err
+}
+
+// finish writes what was added up.
+func (u *update) finish() error {
+	for list, n := range u.growth {
+		if _, err := u.grow.ExecContext(u.ctx, n, list); err != nil {
+			return fmt.Errorf("size of the list: %w", err)
+		}
+	}
+	for col, n := range u.docs {
+		if n == 0 {
+			continue
+		}
+		if _, err := u.growColumn.ExecContext(u.ctx, n, col); err != nil {
+			return fmt.Errorf("size of the column: %w", err)
 		}
 	}
 	return nil

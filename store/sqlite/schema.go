@@ -82,12 +82,13 @@ CREATE TABLE columns (
 );
 -- listed has a row per live document: all its entries and words, packed.
 CREATE TABLE listed (
+	doc INTEGER PRIMARY KEY,
 	list INTEGER NOT NULL,
 	id TEXT NOT NULL,
 	rev INTEGER NOT NULL,
 	facts BLOB NOT NULL,
-	PRIMARY KEY (list, id)
-) WITHOUT ROWID;
+	UNIQUE (list, id)
+);
 -- least marks the entry of a document by which the field sorts.
 CREATE TABLE entries (
 	col INTEGER NOT NULL,
@@ -95,14 +96,14 @@ CREATE TABLE entries (
 	id TEXT NOT NULL,
 	exact TEXT NOT NULL,
 	least INTEGER NOT NULL,
+	doc INTEGER NOT NULL,
 	PRIMARY KEY (col, ord, id, exact)
 ) WITHOUT ROWID;
-CREATE TABLE words (
-	list INTEGER NOT NULL,
-	word TEXT NOT NULL,
-	id TEXT NOT NULL,
-	PRIMARY KEY (list, word, id)
-) WITHOUT ROWID;
+-- search finds listed.doc by words, each of which begins with its list in four
+-- characters; so the prefixes that are indexed are those of one and two more.
+CREATE VIRTUAL TABLE search USING fts5 (
+	words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii', prefix = '5 6'
+);
 
 -- Beside the journal, by name: these may be there before the first commit.
 CREATE TABLE checkpoints (

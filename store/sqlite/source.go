@@ -6,11 +6,11 @@ import (
 	"errors"
 )
 
-// source is one condition of a query as a supply of candidates; the zero
-// source supplies the whole list.
+// source is a filter of a query, or all its words, as a supply of candidates;
+// the zero source supplies the whole list.
 type source struct {
 	filter *filter
-	word   string
+	words  bool
 }
 
 // sources are the conditions that an index serves. A negated one is none.
@@ -21,10 +21,18 @@ func (q *query) sources() []source {
 			out = append(out, source{filter: &q.filters[i]})
 		}
 	}
-	for _, w := range q.Words {
-		out = append(out, source{word: w})
+	if len(q.Words) > 0 {
+		out = append(out, source{words: true})
 	}
 	return out
+}
+
+// supplies says whether a source supplies a document with these facts.
+func (q *query) supplies(s source, f *facts) bool {
+	if s.words {
+		return f.hasPrefixes(q.Words)
+	}
+	return s.filter == nil || s.filter.matches(f)
 }
 
 // narrowest finds the source with the fewest candidates, and how many, up to
@@ -46,8 +54,8 @@ func (r *reader) narrowest(ctx context.Context, q *query, limit int) (source, in
 // count the rows of a source, up to limit. A document may have several.
 func (r *reader) count(ctx context.Context, q *query, s source, limit int) (total int, err error) {
 	switch {
-	case s.word != "":
-		err = r.countWord.QueryRowContext(ctx, q.list, s.word, beyond(s.word), limit).Scan(&total)
+	case s.words:
+		err = r.countWords.QueryRowContext(ctx, matching(q.list, q.Words), limit).Scan(&total)
 	case s.filter == nil:
 		total = min(q.size, limit)
 	default:
@@ -81,7 +89,7 @@ func (r *reader) candidates(ctx context.Context, q *query, s source, yield func(
 }
 
 // repeats says whether a document may come more than once.
-func (s source) repeats() bool { return s.word != "" || s.filter != nil && !s.filter.onceEach() }
+func (s source) repeats() bool { return s.filter != nil && !s.filter.onceEach() }
 
 func once(next func(string, *facts) error) func(string, *facts) error {
 	seen := map[string]struct{}{}
@@ -98,13 +106,13 @@ func (r *reader) rows(ctx context.Context, q *query, s source, next func(string,
 	var rows *sql.Rows
 	var err error
 	switch {
-	case s.word != "":
-		rows, err = r.withWord.QueryContext(ctx, q.list, s.word, beyond(s.word))
+	case s.words:
+		rows, err = r.withWords.QueryContext(ctx, matching(q.list, q.Words))
 	case s.filter == nil:
 		rows, err = r.upList.QueryContext(ctx, q.list, "")
 	default:
 		for _, sp := range s.filter.ranges {
-			rows, err := r.inSpan.QueryContext(ctx, q.list, s.filter.column.id, sp.from, sp.to, sp.exact)
+			rows, err := r.inSpan.QueryContext(ctx, s.filter.column.id, sp.from, sp.to, sp.exact)
 			if err := each(rows, err, next); err != nil {
 				return err
 			}
@@ -130,10 +138,10 @@ func (c *filter) onceEach() bool {
 // countable says whether counting rows of indexes gives the total: at most one
 // condition of each sort, and no document counted twice.
 func (q *query) countable() bool {
-	if q.Visible != nil || len(q.Words) > 0 {
+	if q.Visible != nil {
 		return false
 	}
-	positive, negative := 0, 0
+	positive, negative := min(len(q.Words), 1), 0
 	for i := range q.filters {
 		f := &q.filters[i]
 		if !f.onceEach() {
@@ -170,7 +178,7 @@ func (r *reader) total(ctx context.Context, q *query, src source) (int, error) {
 // countIndexed counts what meets the positive condition, and takes away what
 // the negated one refuses. When it refuses much, that is no gain: false.
 func (r *reader) countIndexed(ctx context.Context, q *query) (int, bool, error) {
-	var positive, refuse source
+	positive, refuse := source{words: len(q.Words) > 0}, source{}
 	for i := range q.filters {
 		f := &q.filters[i]
 		if f.not {
@@ -194,12 +202,12 @@ func (r *reader) countBoth(ctx context.Context, q *query, a, b source) (int, err
 		return 0, nil
 	}
 	n, err := r.count(ctx, q, b, gatherCounted+1)
-	if err != nil || n > gatherCounted || a.filter == nil {
+	if err != nil || n > gatherCounted || a == (source{}) {
 		return n, err
 	}
 	n = 0
 	err = r.candidates(ctx, q, b, func(_ string, f *facts) bool {
-		if a.filter.matches(f) {
+		if q.supplies(a, f) {
 			n++
 		}
 		return true

@@ -75,21 +75,23 @@ func (w *world) checkDelivered() error {
 }
 
 // forgetLost is for after a restore: what the backup does not have was lost.
-// A device can tell that its acknowledged work is gone if its cursor is from
-// after the backup; else it cannot, and that is noted.
-func (w *world) forgetLost() {
+// common is the last commit that both histories have.
+func (w *world) forgetLost(common uint64) {
 	for id, s := range w.sent {
-		if w.model.outcomes[id] == nil {
+		o := w.model.outcomes[id]
+		if o == nil || o.commits[0] > common {
 			s.answered = nil
 		}
 	}
 	for _, p := range w.phones {
-		p.afterRestore(w.model.head)
+		p.forgetLost(common)
 	}
 }
 
-func (p *phone) afterRestore(head uint64) {
-	if covered := p.reached[p.dev.Condition().Cursor]; covered <= head {
+// forgetLost: a device can tell that its acknowledged work is gone if its
+// cursor is from after the backup; else it cannot, and that is noted.
+func (p *phone) forgetLost(common uint64) {
+	if p.reached[p.dev.Condition().Cursor] <= common {
 		for _, e := range p.dev.Entries() {
 			if e.Phase == device.Acknowledged && p.w.model.outcomes[e.Mutation.ID] == nil {
 				p.lost[e.Mutation.ID.String()] = true
@@ -99,7 +101,7 @@ func (p *phone) afterRestore(head uint64) {
 	p.backup = nil // a copy from the lost history would have the same blind spot
 	p.shown = 0
 	for cursor, covered := range p.reached {
-		if covered > head {
+		if covered > common {
 			delete(p.reached, cursor)
 			delete(p.complete, cursor)
 		}

@@ -96,6 +96,15 @@ func (m *model) checkChain(c *sync.Commit) error {
 	return nil
 }
 
+// common is the last commit that two histories share.
+func (m *model) common(other *model) uint64 {
+	n := 0
+	for n < len(m.hashes) && n < len(other.hashes) && m.hashes[n] == other.hashes[n] {
+		n++
+	}
+	return uint64(n)
+}
+
 func changes(c *sync.Commit, kind string) bool {
 	return slices.ContainsFunc(c.Changes, func(v sync.Version) bool { return v.Kind == kind })
 }
@@ -367,4 +376,3 @@ func (m *model) scopeOf(d *doc) string {
 	}
 	return sync.ScopeWorkspace
 }
-

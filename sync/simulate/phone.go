@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/enroute-field/enroute/device"
@@ -206,16 +207,14 @@ func (p *phone) Report(_ context.Context, r device.Report) error {
 	return nil
 }
 
-// refused turns the engine's error into what a device gets. While the store
-// fails the server may be unavailable; never otherwise, and never internal.
+// refused turns the engine's error into what a device gets. Only while the
+// store fails may it be the server's own fault.
 func (w *world) refused(what string, err error) error {
 	if v, ok := errors.AsType[*Violation](err); ok {
 		return v
 	}
 	f := fault.Of(err)
-	switch {
-	case f.Code == fault.Unavailable && w.server.failing():
-	case f.Code == fault.Internal, f.Code == fault.Unavailable:
+	if f.Code.Status() >= http.StatusInternalServerError && !w.server.failing() {
 		w.complain(violated("errors", "%s: %v", what, err))
 	}
 	w.mu.Lock()

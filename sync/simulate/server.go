@@ -40,7 +40,7 @@ func (s *server) start(ctx context.Context) (err error) {
 	s.engine = sync.New(sync.Options{
 		Store: faulty.New(s.store, s.disk.plan), Registry: s.registry, Clock: s.w.clock.Now,
 		Logger:          slog.New(slog.DiscardHandler),
-		BodyCache:       int64(4<<10 << s.w.rng.IntN(8)), // small ones make it read the store
+		BodyCache:       int64(4 << 10 << s.w.rng.IntN(8)), // small ones make it read the store
 		CheckpointEvery: 1 << 40,
 		Horizon:         horizon,
 		Faults:          s.w.cfg.Sabotage,

@@ -246,7 +246,7 @@ func (w *world) restore(ctx context.Context) error {
 	if w.server.backups == 0 || !w.chance(60) {
 		return nil
 	}
-	before := w.model.head
+	before := w.model
 	if err := w.server.restore(ctx, 1+w.rng.IntN(w.server.backups)); err != nil {
 		return err
 	}
@@ -254,11 +254,12 @@ func (w *world) restore(ctx context.Context) error {
 	if err := w.read(ctx); err != nil {
 		return err
 	}
-	w.logf("restore of %d, head was %d", w.model.head, before)
-	if w.model.head < before {
+	common := before.common(w.model)
+	w.logf("restore of %d, head was %d, in common %d", w.model.head, before.head, common)
+	if common < before.head {
 		w.count("restored backup")
 	}
-	w.forgetLost()
+	w.forgetLost(common)
 	return nil
 }
 

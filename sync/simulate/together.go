@@ -22,7 +22,7 @@ func (w *world) everybodyAtOnce(ctx context.Context) error {
 		}
 		g.Go(func() error { return tolerable(p.dev.Sync(ctx)) })
 	}
-	var writes []*sent
+	var writes []*errand
 	for range w.rng.IntN(4) {
 		writes = append(writes, w.prepareDesk())
 	}
