@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/enroute-field/enroute/sync"
 )
 
 // recorded is an answer of the server, to be given again byte by byte.
@@ -29,11 +32,7 @@ func Bare(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(in).Decode(&r); err != nil {
 		return fmt.Errorf("read the answer to give: %w", err)
 	}
-	app := fiber.New(fiber.Config{
-		DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, Immutable: true,
-		BodyLimit: 16 << 20, StreamRequestBody: true, DisablePreParseMultipartForm: true,
-		ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: time.Minute, ReadBufferSize: 8 << 10,
-	})
+	app := newBare()
 	app.Get("/v1/sync/pull", r.answer)
 	app.Post("/v1/sync/push", r.answer)
 	var lc net.ListenConfig
@@ -44,6 +43,22 @@ func Bare(ctx context.Context, in io.Reader, out io.Writer) error {
 	context.AfterFunc(ctx, func() { _ = app.Shutdown() }) // the process ends with it
 	fmt.Fprintf(out, "serves http://%s\n", ln.Addr())
 	return app.Listener(ln)
+}
+
+// newBare is Fiber as package web configures it.
+func newBare() *fiber.App {
+	app := fiber.New(fiber.Config{
+		AppName: "Enroute", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, Immutable: true,
+		BodyLimit: sync.MaxPushBytes, StreamRequestBody: true, DisablePreParseMultipartForm: true,
+		ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ReadBufferSize: 8 << 10,
+	})
+	app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		if h.ContentLength() == 0 || h.IsGet() {
+			return fasthttp.RequestConfig{}
+		}
+		return fasthttp.RequestConfig{ReadTimeout: 2 * time.Minute}
+	}
+	return app
 }
 
 func (r recorded) answer(c *fiber.Ctx) error {

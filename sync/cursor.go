@@ -12,13 +12,15 @@ import (
 // rows up to place p of the step n→t. With no step under way t is 0. The zero
 // cursor is a device that has nothing.
 //
-// It carries the links of the hash chain at n and t, so that a cursor of
-// another history (a backup was restored) is noticed, and a signature that
-// binds it to user and device.
+// It carries the links of the hash chain at n and t, and at the head under
+// which its newest page was read if that was past t (rows show the present),
+// so that a cursor of another history (a backup was restored) is noticed, and
+// a signature that binds it to user and device.
 type cursor struct {
-	n, t         uint64
-	nLink, tLink uint64
-	at           place
+	n, t           uint64
+	nLink, tLink   uint64
+	at             place
+	seen, seenLink uint64 // 0: not past t
 }
 
 const cursorFormat = 1
@@ -37,6 +39,9 @@ func (c cursors) encode(cur cursor, a Actor) string {
 		w.uvarint(uint64(cur.at.phase))
 		w.uvarint(uint64(cur.at.scope))
 		w.uvarint(uint64(cur.at.doc))
+	}
+	if w.uvarint(cur.seen); cur.seen > 0 {
+		w.uvarint(cur.seenLink)
 	}
 	w.raw(c.sign(w.buf, a))
 	return base64.RawURLEncoding.EncodeToString(w.buf)
@@ -63,6 +68,9 @@ func (c cursors) decode(text string, a Actor) (cursor, error) {
 	if cur.t > 0 {
 		cur.tLink = r.uvarint()
 		cur.at = place{uint8(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint())}
+	}
+	if cur.seen = r.uvarint(); cur.seen > 0 {
+		cur.seenLink = r.uvarint()
 	}
 	if r.end() != nil {
 		return cursor{}, fault.New(fault.BadCursor)

@@ -300,6 +300,7 @@ func TestDeletion(t *testing.T) {
 	want(t, "the edit wins", w.field("place", "p1", "name"), any("Attic"))
 	want(t, "conflict", w.conflicts(), "deleted: false over true (deletedEdited)")
 	want(t, "a decision", w.all(kindConflict)[0].Fields["level"], any(LevelDecide))
+	w.push(ann, update("place", "p1", base, Fields{"main": true}))
 	want(t, "nobody else's edit", outcomes(w.push(ann, remove("place", "p1", base))), "applied")
 	gone := w.head()
 	want(t, "gone", w.doc("place", "p1"), nil)
@@ -310,11 +311,11 @@ func TestDeletion(t *testing.T) {
 	_, err := w.write(office, Write{Mutations: []Mutation{update("place", "p1", 0, Fields{"name": "x"})}})
 	want(t, "nor by the console", err != nil, true)
 
-	res := one(t, w.push(ann2, update("place", "p1", base, Fields{"main": true})))
+	res := one(t, w.push(ann2, update("place", "p1", base, Fields{"main": false})))
 	want(t, "edited without knowing", res.Status, Merged)
 	want(t, "last body", w.field("place", "p1", "name"), any("Attic"))
-	want(t, "with the edit", w.field("place", "p1", "main"), any(true))
-	want(t, "conflicts", len(w.all(kindConflict)), 2)
+	want(t, "with the edit", w.field("place", "p1", "main"), any(false))
+	want(t, "conflicts", len(w.all(kindConflict)), 3)
 	want(t, "it can be deleted again", outcomes(w.push(ann, remove("place", "p1", w.head()))), "applied")
 }
 
@@ -349,13 +350,19 @@ func TestWhatFollowsMovesAlong(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	w.mustWrite(office, update("place", "p1", 0, Fields{"name": "Hall"}))
 	w.push(ann, update("place", "p1", 1, Fields{"name": "Lobby"})) // a conflict lies in client:c1
+	w.mustWrite(office, update("photo", "f1", 0, Fields{"caption": "x"}))
+	w.push(ann, update("photo", "f1", 2, Fields{"caption": "y"})) // and one of what follows
+	made = w.doc("photo", "f1")
 	w.mustWrite(office, update("place", "p1", 0, Fields{"clientId": "c2"}))
 	moved := w.doc("photo", "f1")
 	want(t, "scope", moved.Scope, "client:c2")
 	want(t, "rev", moved.Rev, w.rev("place", "p1"))
 	want(t, "created", moved.CreatedAt, made.CreatedAt)
 	wantValue(t, "fields", moved.Fields, made.Fields)
-	want(t, "conflict moves too", w.all(kindConflict)[0].Scope, "client:c2")
+	for _, c := range w.all(kindConflict) {
+		want(t, "the conflict moves too", c.Scope, "client:c2")
+	}
+	want(t, "conflicts", len(w.all(kindConflict)), 2)
 	want(t, "the other stays", w.doc("photo", "f2").Scope, "client:c1")
 	want(t, "Ann no longer sees it", outcomes(w.push(ann, update("photo", "f1", 0, Fields{"placeId": "p2"}))), "not_found")
 }

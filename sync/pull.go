@@ -77,7 +77,7 @@ func (m *machine) readCursor(ctx context.Context, a Actor, text string) (cur cur
 	if cur.n > 0 && cur.n < horizon || cur.n == 0 && cur.t < horizon {
 		return cursor{}, true, nil
 	}
-	for _, l := range []struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}} {
+	for _, l := range []struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}, {cur.seen, cur.seenLink}} {
 		same, err := sameHistory(ctx, chain, head, l.n, l.link)
 		if err != nil {
 			return cursor{}, false, unavailable(err)
@@ -235,6 +235,9 @@ func (pl *plan) finish(page *Page, a Actor) {
 	next := cursor{n: pl.n, nLink: pl.nLink, t: pl.t, tLink: pl.tLink, at: pl.last}
 	if pl.done {
 		next = cursor{n: pl.t, nLink: pl.tLink}
+	}
+	if pl.head.Number > pl.t {
+		next.seen, next.seenLink = pl.head.Number, pl.head.Hash.Link()
 	}
 	page.More = !pl.done || pl.t != pl.head.Number
 	if !page.More {

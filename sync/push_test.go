@@ -87,6 +87,9 @@ func TestPushAuthority(t *testing.T) {
 		"refers to nothing":          {ann, create("place", "p2", Fields{"name": "x", "clientId": "c9"}), "not_found"},
 		"moves out of his view":      {ann, update("place", "p1", 1, Fields{"clientId": "c2"}), "not_found"},
 		"moves to the workspace":     {ann, update("place", "p1", 1, nil, "clientId"), "applied"},
+		"hides it from himself":      {ann, update("place", "p1", 1, Fields{"hidden": true}), "not_found"},
+		"creates beyond his view":    {ann, create("place", "p2", Fields{"name": "x", "hidden": true}), "not_found"},
+		"office hides it":            {office, update("place", "p1", 1, Fields{"hidden": true}), "applied"},
 		"creates in the workspace":   {ann, create("place", "p2", Fields{"name": "x"}), "applied"},
 		"opens a scope of his own":   {ann, create("task", "t1", Fields{"clientId": "c1"}), "applied"},
 		"creates what rules give":    {ann, create("client", "c3", Fields{"name": "Curie"}), "applied"},
@@ -185,6 +188,30 @@ func TestGrantsWithinABatch(t *testing.T) {
 	}
 	want(t, "place of the batch", w.doc("place", "q1").Scope, "client:c2")
 	want(t, "refused place", w.doc("place", "q0"), nil)
+}
+
+// What was undone gives nobody anything.
+func TestUndoneGrantsWithinABatch(t *testing.T) {
+	t.Parallel()
+	w := newPushWorld(t)
+	b := w.batch()
+	task := create("task", "t1", Fields{"clientId": "c2", "employeeIds": []any{"ann"}})
+	bad := update("client", "c9", 0, nil)
+	task.Group, bad.Group = "g", "g"
+	for _, step := range []struct {
+		actor Actor
+		muts  []Mutation
+		want  string
+	}{
+		{office, []Mutation{task, bad}, "group_refused not_found"},
+		{ann, []Mutation{create("place", "q1", Fields{"name": "x", "clientId": "c2"})}, "not_found"},
+	} {
+		s, err := b.push(context.Background(), step.actor, w.head(), &PushRequest{Mutations: w.withIDs(step.muts)}, w.outcome)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, step.actor.User, outcomes(s.push), step.want)
+	}
 }
 
 // A grant bound to days counts within the batch only inside the window.

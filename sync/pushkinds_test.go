@@ -207,8 +207,12 @@ func testPlace() *Kind {
 			{Name: "name", Type: Text, Required: true},
 			{Name: "clientId", Type: Reference, Refs: "client"},
 			{Name: "main", Type: Boolean},
+			{Name: "hidden", Type: Boolean},
 		},
 		Scope: func(_ Reader, _ string, f Fields) (string, error) {
+			if f["hidden"] == true {
+				return ScopeOffice, nil
+			}
 			if c := textOf(f, "clientId"); c != "" {
 				return "client:" + c, nil
 			}
@@ -252,7 +256,7 @@ func onlyOneMain(tx *Tx, ch *Change) error {
 func testPhoto() *Kind {
 	return &Kind{
 		Name: "photo", Access: anyone(),
-		Fields: []Field{{Name: "placeId", Type: Reference, Refs: "place", Required: true}},
+		Fields: []Field{{Name: "placeId", Type: Reference, Refs: "place", Required: true}, {Name: "caption", Type: Text}},
 		Scope: func(r Reader, _ string, f Fields) (string, error) {
 			d, err := r.Get(Key{"place", textOf(f, "placeId")})
 			if err != nil {

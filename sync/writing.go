@@ -199,6 +199,9 @@ func (m *machine) evaluate(r *request, b *batch) (*staged, answer) {
 	default:
 		return nil, answer{}
 	}
+	if _, isFault := errors.AsType[*fault.Error](err); err != nil && !isFault {
+		err = unavailable(err) // a failure of ours, which may pass
+	}
 	if err != nil {
 		return nil, answer{err: err}
 	}

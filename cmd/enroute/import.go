@@ -87,9 +87,9 @@ func importHelp() string {
 		"column and reason. A client whose name is taken is refused, so the same file twice is harmless.\n\n" +
 		"Columns, in any order and case, with or without accents; only the name is required:\n\n")
 	for _, c := range clients.ImportColumns() {
-		fmt.Fprintf(&b, "  %-27s %s\n", c.Field, strings.Join(c.Names, ", "))
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-27s %s", c.Field, strings.Join(c.Names, ", ")), " ") + "\n")
 	}
-	b.WriteString("  custom.<key>, externalIds.<system>\n\ncreditLimit is in cents; assigned ids are separated by commas or spaces.")
+	b.WriteString("  custom.<key>, externalIds.<system>\n\nA credit limit is in cents; assigned ids are separated by commas or spaces.")
 	return b.String()
 }
 

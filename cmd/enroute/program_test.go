@@ -56,12 +56,14 @@ type program struct {
 	code   chan int
 }
 
-// run runs the program to its end.
+// run runs the program to its end; a server that starts is stopped at once.
 func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	out, errs := &output{}, &output{}
-	m := Main{Args: args, Stdout: out, Stderr: errs, Clock: time.Now, Ready: func(string) {}}
-	code = m.Run(t.Context())
+	m := Main{Args: args, Stdout: out, Stderr: errs, Clock: time.Now, Ready: func(string) { stop() }}
+	code = m.Run(ctx)
 	return out.String(), errs.String(), code
 }
 

@@ -86,7 +86,7 @@ func (m *Main) prepareDemo(ctx context.Context, cfg *config.Config, b *backend) 
 	if err != nil {
 		return nil, fmt.Errorf("seed the demo: %w", err)
 	}
-	if false {
+	if !created && !cfg.Loopback() {
 		if err := refusePublished(ctx, b.auth); err != nil {
 			return nil, err
 		}

@@ -100,9 +100,9 @@ CREATE TABLE entries (
 	PRIMARY KEY (col, ord, id, exact)
 ) WITHOUT ROWID;
 -- search finds listed.doc by words, each of which begins with its list in four
--- characters; so the prefixes that are indexed are those of one and two more.
+-- characters; so the prefixes that are indexed are those of one to three more.
 CREATE VIRTUAL TABLE search USING fts5 (
-	words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii', prefix = '5 6'
+	words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii', prefix = '5 6 7'
 );
 
 -- Beside the journal, by name: these may be there before the first commit.

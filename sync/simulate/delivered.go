@@ -94,7 +94,8 @@ func (p *phone) forgetLost(common uint64) {
 	if p.reached[p.dev.Condition().Cursor] <= common {
 		for _, e := range p.dev.Entries() {
 			if e.Phase == device.Acknowledged && p.w.model.outcomes[e.Mutation.ID] == nil {
-				p.lost[e.Mutation.ID.String()] = true
+				p.lost[e.Mutation.ID] = true
+				p.w.report.Unprovable++
 			}
 		}
 	}
@@ -119,11 +120,9 @@ func (p *phone) checkWork() error {
 		if e.Phase != device.Acknowledged || p.w.model.outcomes[id] != nil {
 			continue
 		}
-		if !p.lost[id.String()] {
+		if !p.lost[id] {
 			return violated("restore", "%s: %s %s was acknowledged at %d and is not in the journal", p.actor.Device, e.Mutation.Op, e.Mutation.Key(), e.Rev)
 		}
-		p.w.report.Unprovable++
-		p.lost[id.String()] = false
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/enroute-field/enroute/device"
 	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/sync"
@@ -26,12 +28,12 @@ type phone struct {
 	rough    bool           // things go wrong on the way
 	offline  int            // until this step
 	late     []latePage
-	reached  map[string]uint64 // by cursor: a lower bound of what it covers
-	shown    uint64            // a lower bound of the greatest cursor shown
-	complete map[string]bool   // cursors that cover exactly that
-	rows     int               // of pages since it was last set to 0
-	reported int               // how often it had to start over
-	lost     map[string]bool   // mutations a restore took without a trace for it
+	reached  map[string]uint64  // by cursor: a lower bound of what it covers
+	shown    uint64             // a lower bound of the greatest cursor shown
+	complete map[string]bool    // cursors that cover exactly that
+	rows     int                // of pages since it was last set to 0
+	reported int                // how often it had to start over
+	lost     map[uuid.UUID]bool // mutations a restore took without a trace for it
 }
 
 // latePage is an answer that has not arrived yet.
@@ -46,7 +48,7 @@ var errLost = errors.New("lost on the way")
 func newPhone(ctx context.Context, w *world, user string, n int) (*phone, error) {
 	p := &phone{
 		w: w, actor: sync.Actor{User: user, Device: fmt.Sprintf("%s-%d", user, n), Name: user},
-		store: device.NewMemory(), reached: map[string]uint64{"": 0}, complete: map[string]bool{}, lost: map[string]bool{},
+		store: device.NewMemory(), reached: map[string]uint64{"": 0}, complete: map[string]bool{}, lost: map[uuid.UUID]bool{},
 		limit: pick(w, []int{1, 2, 3, 7, 0}),
 	}
 	p.skew = pick(w, []time.Duration{0, 0, time.Minute, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour})
@@ -127,6 +129,7 @@ func (p *phone) took(cursor string, known uint64, page *sync.Page, limit int) (*
 	if err := json.Unmarshal(page.AppendJSON(nil), &out); err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
 	}
+	p.w.logf("  %s at %d gets %s", p.actor.Device, p.reached[cursor], outline(page))
 	p.noteCursor(cursor, page)
 	rows := len(page.Drop) + len(page.Remove) + len(page.Put)
 	p.rows += rows
@@ -135,6 +138,18 @@ func (p *phone) took(cursor string, known uint64, page *sync.Page, limit int) (*
 	}
 	p.w.saw(&seenPage{p.actor, known, out})
 	return &out, nil
+}
+
+// outline of a page, for the history.
+func outline(p *sync.Page) string {
+	text := fmt.Sprintf("head %d, drop %v, remove %v, %d put", p.Head, p.Drop, p.Remove, len(p.Put))
+	if p.Reset {
+		text += ", reset"
+	}
+	if p.More {
+		text += ", more"
+	}
+	return text
 }
 
 // noteCursor keeps what a cursor that was shown or given covers at least.
@@ -184,6 +199,7 @@ func (p *phone) push(ctx context.Context, req device.PushRequest) (*device.PushR
 	}
 	p.w.sends(p.actor, in.Mutations, p.shown, false)
 	resp, err := p.w.server.ws.Push(ctx, p.actor, sync.PushRequest(in))
+	p.w.logf("  %s pushes %d: %v", p.actor.Device, len(in.Mutations), err)
 	if err != nil {
 		return nil, p.w.refused("push of "+p.actor.Device, err)
 	}

@@ -133,6 +133,7 @@ func copyFile(from, to string) error {
 // checkRestart: what a cursor gives, and the state, are the same after a
 // restart as before.
 func (w *world) checkRestart(ctx context.Context) error {
+	w.server.disk.fail(false)
 	before, err := w.answers(ctx)
 	if err != nil {
 		return err

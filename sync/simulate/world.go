@@ -38,7 +38,7 @@ type world struct {
 	step    int
 	values  int // unique values handed out
 
-	mu  stdsync.Mutex // guards sent, pages, report and bad: requests run at once
+	mu  stdsync.Mutex // guards sent, pages, report, history and bad: requests run at once
 	bad error         // what a request found out
 }
 
@@ -204,6 +204,8 @@ func some(w *world, list []string) []any {
 
 // logf keeps a line of history.
 func (w *world) logf(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.history = append(w.history, fmt.Sprintf("%4d  ", w.step)+fmt.Sprintf(format, args...))
 }
 
