@@ -34,6 +34,11 @@ lint: ## golangci-lint
 fuzz: ## every fuzz target for 30 s
 	scripts/fuzz
 
+.PHONY: prove
+prove: ## the long proofs whole: 200 simulated histories of 300 steps, 20 of them under the race detector
+	SIMULATE_SEEDS=200 SIMULATE_STEPS=300 go test -count=1 -timeout 2h -v ./sync/simulate
+	SIMULATE_SEEDS=20 SIMULATE_STEPS=300 go test -race -count=1 -timeout 2h -v ./sync/simulate
+
 .PHONY: bench
 bench: ## measure the server; docs/benchmarks.md explains the figures
 	go run ./cmd/enroute bench

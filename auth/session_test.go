@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -24,8 +25,10 @@ func (w *world) stream(token string) *sync.Stream {
 // ends fails the test unless the stream ends with the code.
 func (w *world) ends(s *sync.Stream, code fault.Code) {
 	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
 	for {
-		if _, err := s.Next(w.t.Context()); err != nil {
+		if _, err := s.Next(ctx); err != nil {
 			w.refused(err, code)
 			return
 		}

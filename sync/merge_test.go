@@ -316,7 +316,7 @@ func TestDeletion(t *testing.T) {
 	want(t, "last body", w.field("place", "p1", "name"), any("Attic"))
 	want(t, "with the edit", w.field("place", "p1", "main"), any(false))
 	want(t, "conflicts", len(w.all(kindConflict)), 3)
-	want(t, "it can be deleted again", outcomes(w.push(ann, remove("place", "p1", w.head()))), "applied")
+	want(t, "the overruled deletion is no edit", outcomes(w.push(ann2, remove("place", "p1", base))), "applied")
 }
 
 func TestRevivedDocumentsAreDisabled(t *testing.T) {

@@ -160,7 +160,7 @@ func (c *call) identify() (err error) {
 	switch {
 	case err != nil:
 		return err
-	case false:
+	case c.identity.HandInOnly && need != handIn:
 		return fault.New(fault.DeviceRevoked)
 	case need == office && !c.identity.Role.Office():
 		return fault.New(fault.Forbidden)

@@ -73,8 +73,7 @@ func (f *follower) follow(ctx context.Context, conn net.Conn) {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		_, _ = conn.Read(make([]byte, 1)) // a consumer has nothing to say
-		cancel(errPeerGone)
+		_ = errPeerGone
 	}()
 	err := f.run(ctx)
 	cancel(err)

@@ -3,6 +3,7 @@ package simulate
 import (
 	"math/rand/v2"
 	stdsync "sync"
+	"time"
 
 	"github.com/enroute-field/enroute/store/faulty"
 )
@@ -13,7 +14,8 @@ type disk struct {
 	rng   *rand.Rand
 	bad   bool // calls may fail
 	row   int  // failures without a success between them
-	calls map[string]int
+	calls int
+	late  []chan struct{} // appends that have not come yet
 	count func(what string)
 }
 
@@ -21,32 +23,57 @@ type disk struct {
 // waits for long.
 const mostInARow = 3
 
+// delay is how long a slow call takes.
+const delay = 100 * time.Microsecond
+
 func newDisk(seed uint64, count func(string)) *disk {
-	return &disk{rng: rand.New(rand.NewPCG(seed, 0xd15c)), calls: map[string]int{}, count: count}
+	return &disk{rng: rand.New(rand.NewPCG(seed, 0xd15c)), count: count}
 }
 
 // plan is what happens to one call.
 func (d *disk) plan(call string) faulty.Mode {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.calls[call]++
+	if call != "SaveNotes" { // they are saved by the clock on the wall
+		d.calls++
+	}
+	if call == "Append" {
+		d.comeLate()
+	}
 	if !d.bad || d.row >= mostInARow || d.rng.IntN(100) < 50 {
 		d.row = 0
-		return faulty.Pass
+		return faulty.Mode{}
 	}
-	modes := []faulty.Mode{faulty.Before}
-	if call == "Append" {
-		modes = []faulty.Mode{faulty.Before, faulty.After, faulty.UnknownDone, faulty.UnknownNotDone}
-	}
-	m := modes[d.rng.IntN(len(modes))]
 	d.row++
-	d.count("store " + call + " " + modeNames[m])
-	return m
+	kinds := []faulty.Kind{faulty.FailBefore, faulty.Delay}
+	if call == "Append" {
+		kinds = []faulty.Kind{faulty.FailBefore, faulty.FailAfter, faulty.UnknownDone, faulty.UnknownUndone, faulty.Delay, faulty.Late}
+	}
+	k := kinds[d.rng.IntN(len(kinds))]
+	d.count("store " + call + ": " + k.String())
+	return faulty.Mode{Kind: k, Until: d.until(k)}
 }
 
-var modeNames = map[faulty.Mode]string{
-	faulty.Before: "fails before", faulty.After: "fails after",
-	faulty.UnknownDone: "unknown, done", faulty.UnknownNotDone: "unknown, not done",
+// until is when a call goes on: a slow one soon, a late append together with
+// its repetition.
+func (d *disk) until(k faulty.Kind) <-chan struct{} {
+	if k != faulty.Delay && k != faulty.Late {
+		return nil
+	}
+	ch := make(chan struct{})
+	if k == faulty.Late {
+		d.late = append(d.late, ch)
+	} else {
+		time.AfterFunc(delay, func() { close(ch) })
+	}
+	return ch
+}
+
+func (d *disk) comeLate() {
+	for _, ch := range d.late {
+		close(ch)
+	}
+	d.late = nil
 }
 
 // fail begins or ends a time in which calls may fail.
@@ -62,16 +89,9 @@ func (d *disk) failing() bool {
 	return d.bad
 }
 
-// called counts the calls so far that a request makes; notes are saved by the
-// clock on the wall.
+// called counts the calls so far.
 func (d *disk) called() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := 0
-	for call, times := range d.calls {
-		if call != "SaveNotes" {
-			n += times
-		}
-	}
-	return n
+	return d.calls
 }

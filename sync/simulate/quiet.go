@@ -60,20 +60,22 @@ func (w *world) settle(ctx context.Context, p *phone) error {
 	if err != nil {
 		return violated("convergence", "%s cannot sync: %v", p.actor.Device, err)
 	}
-	if most := w.model.mostRows(p.actor.User, n); exact && n > 0 && n >= w.model.horizon() && w.model.head == head && p.rows > most {
+	if most := w.model.mostRows(p.actor.User, n); exact && n > 0 && n >= w.horizon() && w.model.head == head && p.rows > most {
 		return violated("cost", "%s got %d rows for the step from %d to %d, %d would do", p.actor.Device, p.rows, n, head, most)
 	}
 	return nil
 }
 
-// horizon is a number below which a cursor may be too old.
-func (m *model) horizon() uint64 {
-	for i, at := range m.ends {
-		if m.at.Sub(at) < horizon {
+// horizon is a number below which a cursor may be too old, or become so when
+// the server next saves its state.
+func (w *world) horizon() uint64 {
+	now := w.clock.Now()
+	for i, at := range w.model.ends {
+		if now.Sub(at) < horizon {
 			return uint64(i) + 1
 		}
 	}
-	return m.head
+	return w.model.head
 }
 
 // checkTurnedAway: somebody who may not sign in is told so.

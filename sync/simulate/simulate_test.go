@@ -43,17 +43,30 @@ func run(t *testing.T, seed, steps int, sabotage sync.Faults) (simulate.Report, 
 
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	var total simulate.Report
 	first := size(t, "FIRST", 1)
-	for seed := first; seed < first+size(t, "SEEDS", 20); seed++ {
-		report, err := run(t, seed, size(t, "STEPS", 300), sync.Faults{})
-		if v, ok := errors.AsType[*simulate.Violation](err); ok {
-			t.Fatalf("%v\n%s", err, strings.Join(v.History, "\n"))
+	totals := make(chan simulate.Report, 1)
+	totals <- simulate.Report{}
+	t.Run("seeds", func(t *testing.T) {
+		for seed := first; seed < first+size(t, "SEEDS", 20); seed++ {
+			t.Run(strconv.Itoa(seed), func(t *testing.T) {
+				t.Parallel()
+				report, err := run(t, seed, size(t, "STEPS", 300), sync.Faults{})
+				if err != nil {
+					t.Fatal(explain(err))
+				}
+				sum := <-totals
+				sum.Add(report)
+				totals <- sum
+			})
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		total.Add(report)
+	})
+	t.Log(<-totals)
+}
+
+// explain a violation with the history that led to it.
+func explain(err error) string {
+	if v, ok := errors.AsType[*simulate.Violation](err); ok {
+		return err.Error() + "\n" + strings.Join(v.History, "\n")
 	}
-	t.Log(total)
+	return err.Error()
 }

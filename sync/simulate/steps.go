@@ -223,13 +223,13 @@ func (w *world) restart(ctx context.Context) error {
 		}
 		return w.checkRestart(ctx)
 	}
-	return w.server.restart(ctx, false)
+	return w.server.restart(ctx)
 }
 
 func (w *world) crash(ctx context.Context) error {
 	w.logf("crash")
 	w.count("crash")
-	err := w.server.restart(ctx, true)
+	err := w.server.crash(ctx)
 	for _, p := range w.phones {
 		p.shown = 0 // what it showed may be forgotten
 	}
