@@ -152,7 +152,7 @@ func (s *Service) Logout(ctx context.Context, id *Identity) error {
 	if d == nil {
 		return nil
 	}
-	err = write(ctx, id.Workspace, d.Rev, signOut(d))
+	err = signOut(ctx, id.Workspace, d)
 	if fault.Is(err, fault.PreconditionFail) || fault.Is(err, fault.NotFound) {
 		return s.Logout(ctx, id) // changed or ended in between: look again
 	}
@@ -163,15 +163,14 @@ func (s *Service) Logout(ctx context.Context, id *Identity) error {
 	return nil
 }
 
-// signOut takes a device's token away, and removes a console's session.
-func signOut(d *sync.Document) sync.Mutation {
-	if flag(d.Fields, fieldConsole) {
-		return sync.Mutation{Kind: kindDevice, DocID: d.ID, Op: sync.Delete}
+// signOut takes a device's token away or removes a console's session, provided
+// that the document is still as it was read: fault.PreconditionFail.
+func signOut(ctx context.Context, ws *sync.Workspace, d *sync.Document) error {
+	m := sync.Mutation{Kind: kindDevice, DocID: d.ID, Op: sync.Delete}
+	if !flag(d.Fields, fieldConsole) {
+		m.Op, m.Unset = sync.Update, present(d.Fields, []string{fieldToken, fieldPush})
 	}
-	return sync.Mutation{
-		Kind: kindDevice, DocID: d.ID, Op: sync.Update,
-		Unset: present(d.Fields, []string{fieldToken, fieldPush}),
-	}
+	return write(ctx, ws, d.Rev, m)
 }
 
 // cut ends the streams of a session. Those of a console cannot be told from

@@ -161,6 +161,12 @@ func TestLateLogoutEndsNoLaterSession(t *testing.T) {
 	after := w.signIn(tech, "phone")
 	w.ok(w.auth.Logout(t.Context(), before))
 	w.who(after)
+
+	read, err := w.ws.Document(t.Context(), deviceKey("phone"))
+	w.ok(err)
+	after = w.signIn(tech, "phone") // between a sign-out's look and its write
+	w.refused(signOut(t.Context(), w.ws, read), fault.PreconditionFail)
+	w.who(after)
 }
 
 func TestDeviceSignsInAgainAfterLogout(t *testing.T) {

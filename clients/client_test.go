@@ -62,12 +62,14 @@ func TestADuplicateMadeOfflineIsKeptUnderANumber(t *testing.T) {
 func TestRenamingOfflineToATakenNameKeepsBoth(t *testing.T) {
 	t.Parallel()
 	w := world(t)
+	w.MustWrite(denis, enginetest.Update("client", "roy", 0, sync.Fields{"userId": "u-roy"}))
+	w.MustWrite(denis, enginetest.Update("client", "dupont", 0, sync.Fields{"userId": "u-dupont"}))
 	base := w.RevOf("client", "roy")
-	res := w.PushOne(denisPhone, enginetest.Update("client", "roy", base, sync.Fields{"name": "Dupont", "code": "D-1"}))
+	res := w.PushOne(denisPhone, enginetest.Update("client", "roy", base, sync.Fields{"name": "Dupont", "code": "D-1", "userId": "u-dupont"}))
 	if res.Status != sync.Merged {
 		t.Fatalf("pushed: %+v", res)
 	}
-	expect(t, w, "client", "roy", sync.Fields{"name": "Dupont (2)", "code": nil})
+	expect(t, w, "client", "roy", sync.Fields{"name": "Dupont (2)", "code": nil, "userId": "u-roy"})
 }
 
 func TestALongDuplicateNameStaysWithinItsLength(t *testing.T) {

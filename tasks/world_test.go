@@ -73,7 +73,7 @@ func withReceipts(t *testing.T) *enginetest.World {
 			receipts.Presented(workspace, a, number)
 		}},
 		Started: func(e *sync.Engine) func(context.Context) error {
-			receipts = tasks.NewReceipts(e, clock.Now, slog.New(slog.DiscardHandler))
+			receipts = tasks.NewReceipts(e, clock.Now, slog.New(slog.NewTextHandler(t.Output(), nil)))
 			return receipts.Stop
 		},
 	})

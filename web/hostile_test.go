@@ -199,6 +199,9 @@ func TestABodyNobodyReadsIsNoRequest(t *testing.T) {
 		if n := bytes.Count(all, []byte("HTTP/1.1 ")); n != 1 {
 			t.Errorf("%s: %d answers: %s", name, n, all)
 		}
+		if !bytes.Contains(all, []byte("\r\nConnection: close\r\n")) {
+			t.Errorf("%s: the connection ends without a word: %s", name, all)
+		}
 		_ = conn.Close()
 	}
 }

@@ -73,7 +73,8 @@ func (f *follower) follow(ctx context.Context, conn net.Conn) {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		_ = errPeerGone
+		_, _ = conn.Read(make([]byte, 1)) // a consumer has nothing to say
+		cancel(errPeerGone)
 	}()
 	err := f.run(ctx)
 	cancel(err)

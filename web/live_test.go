@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -185,6 +186,28 @@ func TestLiveEndsWithTheSession(t *testing.T) {
 	}
 }
 
+// TestLiveEndsWithTheToken: an open stream does not outlive its sign-in, which
+// nobody ends but time.
+func TestLiveEndsWithTheToken(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(o *web.Options) { o.Limits.Heartbeat = time.Millisecond })
+	s := w.follow(w.token("tim", "phone"), "")
+	s.change()
+	w.Clock.Advance(181 * 24 * time.Hour)
+	for {
+		e, ok := s.next()
+		if !ok {
+			t.Fatal("the stream ended without a word")
+		}
+		if e.name == "problem" {
+			if e.data["code"] != "not_signed_in" {
+				t.Errorf("the last event is %+v", e)
+			}
+			return
+		}
+	}
+}
+
 // TestLiveLetsGoOfSilentPeers: a consumer that hangs up is noticed at once,
 // not at the next write.
 func TestLiveLetsGoOfSilentPeers(t *testing.T) {
@@ -234,7 +257,9 @@ func TestStopEndsStreams(t *testing.T) {
 	w := open(t)
 	s := w.follow(w.token("tim", "phone"), "")
 	s.change()
-	if err := w.server.Stop(t.Context()); err != nil {
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := w.server.Stop(soon); err != nil {
 		t.Fatal(err)
 	}
 	if e, ok := s.next(); ok {

@@ -59,7 +59,7 @@ func open(t *testing.T, change ...func(*web.Options)) *world {
 		Kinds: slices.Concat(auth.Kinds(), company.Kinds(), clients.Kinds(), tasks.Kinds()),
 		Seed:  seed(t),
 		Started: func(e *sync.Engine) func(context.Context) error {
-			w.auth = auth.New(auth.Options{Engine: e, Params: cheap, Logger: slog.New(slog.DiscardHandler)})
+			w.auth = auth.New(auth.Options{Engine: e, Clock: func() time.Time { return w.Clock.Now() }, Params: cheap, Logger: slog.New(slog.DiscardHandler)})
 			return w.auth.Close
 		},
 	})

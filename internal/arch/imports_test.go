@@ -62,6 +62,7 @@ func modules() map[string][]string {
 		"github.com/gofiber/fiber/v2":         {"web", "bench"},
 		"github.com/valyala/fasthttp":         {"web", "bench"},
 		"github.com/prometheus/client_golang": {"web"},
+		"github.com/andybalholm/brotli":       {},
 		"github.com/klauspost/compress":       {"web"},
 		"github.com/nyaruka/phonenumbers":     {"company"},
 		"github.com/alexedwards/argon2id":     {"auth"},

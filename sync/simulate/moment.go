@@ -107,8 +107,8 @@ func (at *moment) checkField(key sync.Key, now *doc, path string) error {
 func (at *moment) writersOf(key sync.Key, path string) []*sent {
 	first, _, _ := strings.Cut(path, ".")
 	var out []*sent
-	for _, s := range at.mutations {
-		if s.Key() == key && (valueAt(s.Set, path) != nil || slices.Contains(s.Unset, first)) {
+	for _, s := range at.mutationsOf(key) {
+		if valueAt(s.Set, path) != nil || slices.Contains(s.Unset, first) {
 			out = append(out, s)
 		}
 	}
@@ -155,10 +155,8 @@ func (at *moment) checkElements() error {
 		if old != nil {
 			want = append(elementIDs(old.f, "items"), elementIDs(old.f, "events")...)
 		}
-		for _, s := range at.mutations {
-			if s.Key() == key {
-				want = append(want, elementIDs(s.Set, "items")...)
-			}
+		for _, s := range at.mutationsOf(key) {
+			want = append(want, elementIDs(s.Set, "items")...)
 		}
 		have := append(elementIDs(now.f, "items"), elementIDs(now.f, "events")...)
 		for _, id := range want {
@@ -268,7 +266,8 @@ func (at *moment) checkReach(s *sent) error {
 	if old != nil && !at.had(old.scope, s.since, at.c.Number) {
 		return violated("authority", "commit %d: %s changed %s in %s, which was not his", at.c.Number, at.c.Actor.Device, s.Key(), old.scope)
 	}
-	if !at.had(now.scope, s.since, at.c.Number) {
+	alone := len(at.mutationsOf(s.Key())) == 1 // else a later one may have given away what this one made
+	if (old != nil || alone) && !at.had(now.scope, s.since, at.c.Number) {
 		return violated("authority", "commit %d: %s put %s into %s, which was not his", at.c.Number, at.c.Actor.Device, s.Key(), now.scope)
 	}
 	for _, ref := range references(s.Set) {
@@ -282,6 +281,17 @@ func (at *moment) checkReach(s *sent) error {
 		}
 	}
 	return nil
+}
+
+// mutationsOf are those of this commit that are about a document.
+func (at *moment) mutationsOf(key sync.Key) []*sent {
+	var out []*sent
+	for _, s := range at.mutations {
+		if s.Key() == key {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // references that a mutation sets.
