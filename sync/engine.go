@@ -74,7 +74,7 @@ type Engine struct {
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 
-	mu         sync.Mutex
+	mu         sync.RWMutex
 	workspaces map[string]*Workspace
 	followers  []Follower
 	closed     bool
@@ -101,22 +101,31 @@ func (e *Engine) Workspaces(ctx context.Context) ([]string, error) {
 // Open finds a workspace; fault NotFound if there is none of that name. It is
 // loaded at its first use.
 func (e *Engine) Open(ctx context.Context, name string) (*Workspace, error) {
-	w, err := e.handle(name)
-	if err != nil {
-		return nil, err
-	}
-	if w.known.Load() {
+	if w := e.opened(name); w != nil {
 		return w, nil
+	}
+	if !validName(name) {
+		return nil, fault.New(fault.NotFound)
 	}
 	head, err := e.o.Store.Head(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("open workspace: %w", err)
 	}
 	if head.Number == 0 {
-		return nil, fault.New(fault.NotFound)
+		return nil, fault.New(fault.NotFound) // and no handle is kept for a made-up name
 	}
-	w.known.Store(true)
-	return w, nil
+	return e.handle(name)
+}
+
+// opened is the handle of a workspace that has been asked for before; nil if
+// there is none, or the engine is closed.
+func (e *Engine) opened(name string) *Workspace {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.closed {
+		return nil
+	}
+	return e.workspaces[name]
 }
 
 // Create makes a workspace whose first commit is w, by the system. The name
@@ -125,10 +134,6 @@ func (e *Engine) Create(ctx context.Context, name string, first Write) (*Workspa
 	if !validName(name) {
 		return nil, fault.Invalid(fault.At("workspace", fault.BadFormat, "type", "a-z 0-9 -"))
 	}
-	w, err := e.handle(name)
-	if err != nil {
-		return nil, err
-	}
 	head, err := e.o.Store.Head(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("create workspace: %w", err)
@@ -136,11 +141,17 @@ func (e *Engine) Create(ctx context.Context, name string, first Write) (*Workspa
 	if head.Number > 0 {
 		return nil, fault.New(fault.ValueTaken, "field", "workspace", "other", name)
 	}
-	first.Admit = true
-	if _, err := w.Write(ctx, System("setup"), first); err != nil {
+	w, err := e.handle(name)
+	if err != nil {
 		return nil, err
 	}
-	w.known.Store(true)
+	first.Admit = true
+	if _, err := w.Write(ctx, System("setup"), first); err != nil {
+		e.mu.Lock()
+		delete(e.workspaces, name)
+		e.mu.Unlock()
+		return nil, errors.Join(err, w.unload(ctx))
+	}
 	return w, nil
 }
 

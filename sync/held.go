@@ -116,7 +116,7 @@ const grace = 30 * 24 * time.Hour
 // heldSince says whether the principal held the scope at any commit from
 // number from up to the head. A loss before grace does not count.
 func (s *state) heldSince(principalID, scopeName string, from uint64, grace time.Time) bool {
-	p, scopeNum := s.principals[principalID], uint32(none)
+	p, scopeNum := s.principals[principalID], none
 	if n, ok := s.scopeNum[scopeName]; ok {
 		scopeNum = n
 	}

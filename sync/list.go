@@ -42,7 +42,7 @@ func (m *machine) list(ctx context.Context, a Actor, req ListRequest) (*ListPage
 		p, err := st.actor(a)
 		if err == nil {
 			head = st.head
-			q.Visible = m.visibleTo(p, a, req.Kind)
+			q.Visible = m.visibleTo(p, req.Kind)
 		}
 		return err
 	})
@@ -64,13 +64,13 @@ func (m *machine) list(ctx context.Context, a Actor, req ListRequest) (*ListPage
 }
 
 // visibleTo gives the filter for what the principal sees; nil when that is all.
-func (m *machine) visibleTo(p *principal, a Actor, kind string) func(string) bool {
+func (m *machine) visibleTo(p *principal, kind string) func(string) bool {
 	if p == nil || p.spec.Role.Office() {
 		return nil
 	}
 	return func(id string) (ok bool) {
 		_ = m.view(func(st *state) error {
-			ok = st.visible(p, a, Key{kind, id}) > 0
+			ok = st.visible(p, Key{kind, id}) > 0
 			return nil
 		})
 		return ok
@@ -89,7 +89,7 @@ func (m *machine) bodiesOf(ctx context.Context, a Actor, kind string, ids []stri
 				return err
 			}
 			for _, id := range ids {
-				if rev := st.visible(p, a, Key{kind, id}); rev > 0 {
+				if rev := st.visible(p, Key{kind, id}); rev > 0 {
 					want = append(want, wanted{Key{kind, id}, rev})
 				}
 			}

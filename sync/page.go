@@ -2,11 +2,17 @@ package sync
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
 // AppendJSON appends the page's wire form; members without content are left out.
 func (p *Page) AppendJSON(b []byte) []byte {
+	size := 256 + len(p.Cursor)
+	for _, body := range p.Put {
+		size += len(body) + 1
+	}
+	b = slices.Grow(b, size)
 	b = append(b, `{"cursor":"`...)
 	b = append(b, p.Cursor...) // base64url: nothing to escape
 	b = append(b, `","more":`...)

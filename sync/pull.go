@@ -43,6 +43,9 @@ func (m *machine) pull(ctx context.Context, a Actor, text string, limit int) (*P
 	if !reset && cur.n > 0 && m.presence.show(a, cur.n) && m.e.o.Presented != nil {
 		m.e.o.Presented(m.name, a, cur.n)
 	}
+	if page, err := m.nothingNew(a, cur, text); page != nil || err != nil {
+		return page, err
+	}
 	const tries = 3
 	for i := 1; ; i++ {
 		pl, err := m.plan(a, cur, limit)
@@ -60,24 +63,36 @@ func (m *machine) pull(ctx context.Context, a Actor, text string, limit int) (*P
 	}
 }
 
+// nothingNew is the page for a device that is at the head already: from
+// memory, with the cursor it has. It is nil for any other device.
+func (m *machine) nothingNew(a Actor, cur cursor, text string) (*Page, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if cur.n == 0 || cur.n != m.st.head.Number || cur.t != 0 {
+		return nil, nil //nolint:nilnil // the caller goes on
+	}
+	p, err := m.st.actor(a)
+	if err != nil || p == nil {
+		return nil, err
+	}
+	digest := m.st.digestOf(p)
+	return &Page{Cursor: text, Head: cur.n, Digest: &digest}, nil
+}
+
 // readCursor decodes a cursor and checks that it is of this history and
 // within the horizon; else reset tells the device to start over.
 func (m *machine) readCursor(ctx context.Context, a Actor, text string) (cur cursor, reset bool, err error) {
-	var head Head
-	var horizon uint64
-	var chain *history
-	err = m.view(func(st *state) (err error) {
-		head, horizon, chain = st.head, st.horizon, m.chain
-		cur, err = cursors{st.secret}.decode(text, a)
-		return err
-	})
+	m.mu.RLock()
+	head, horizon, chain, secret := m.st.head, m.st.horizon, m.chain, m.st.secret
+	m.mu.RUnlock()
+	cur, err = cursors{secret}.decode(text, a)
 	if err != nil || cur.n == 0 && cur.t == 0 {
 		return cursor{}, false, err
 	}
 	if cur.n > 0 && cur.n < horizon || cur.n == 0 && cur.t < horizon {
 		return cursor{}, true, nil
 	}
-	for _, l := range []struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}, {cur.seen, cur.seenLink}} {
+	for _, l := range [...]struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}, {cur.seen, cur.seenLink}} {
 		same, err := sameHistory(ctx, chain, head, l.n, l.link)
 		if err != nil {
 			return cursor{}, false, unavailable(err)
@@ -155,7 +170,7 @@ func (m *machine) plan(a Actor, cur cursor, limit int) (*plan, error) {
 func (m *machine) fill(ctx context.Context, a Actor, pl *plan, cut bool) (*Page, bool, error) {
 	page := &Page{Head: pl.head.Number}
 	removed := map[Key]struct{}{}
-	var want []wanted
+	want := make([]wanted, 0, len(pl.rows))
 	for i := range pl.rows {
 		switch r := &pl.rows[i]; r.at.phase {
 		case phaseDrop:
@@ -177,6 +192,7 @@ func (m *machine) fill(ctx context.Context, a Actor, pl *plan, cut bool) (*Page,
 		pl.cutBefore(len(pl.rows) - len(want) + moved)
 		got = got[:moved]
 	}
+	page.Put = make([][]byte, 0, len(got))
 	for _, v := range got {
 		delete(removed, v.Key) // a put in the same page replaces it
 		page.Put = append(page.Put, v.Body)

@@ -63,9 +63,12 @@ type wanted struct {
 func (b bodySource) versions(ctx context.Context, want []wanted) (out []*Version, moved int, err error) {
 	out = make([]*Version, len(want))
 	var missing []Key
-	at := map[Key]int{}
+	var at map[Key]int
 	for i, w := range want {
 		if out[i] = b.cache.get(b.workspace, w.key, w.rev); out[i] == nil {
+			if at == nil {
+				at = map[Key]int{}
+			}
 			missing = append(missing, w.key)
 			at[w.key] = i
 		}

@@ -1,9 +1,6 @@
 package sync
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // A step takes a device from the view at commit n to the view at commit t. It
 // is a sequence of rows in a fixed order, cut into pages anywhere:
@@ -108,49 +105,56 @@ func (st *step) drops() {
 // leftScopes are the numbers, sorted, of the scopes that may have been lost
 // after n: those a held set lost, and all of a set that was lost itself.
 func (st *step) leftScopes() []uint32 {
-	found := map[uint32]struct{}{}
+	var found []uint32
 	st.p.holdings(func(set uint32, sp span) bool {
 		switch {
 		case sp.from > st.n || sp.to <= st.n: // not held at n
 		case sp.to > st.t:
-			st.lossesAfter(set, st.n, found)
+			found = st.lossesAfter(set, st.n, found)
 		case set == everythingSet:
 			for n := range st.s.scopes {
-				found[uint32(n)] = struct{}{}
+				found = append(found, uint32(n))
 			}
 		default:
-			st.lossesAfter(set, st.n, found)
+			found = st.lossesAfter(set, st.n, found)
 			for n := range st.s.sets[set].members {
-				found[n] = struct{}{}
+				found = append(found, n)
 			}
 		}
 		return true
 	})
-	return slices.Sorted(maps.Keys(found))
+	return sortedOnce(found)
+}
+
+// sortedOnce sorts the numbers and leaves out repetitions, in place.
+func sortedOnce(numbers []uint32) []uint32 {
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // lossesAfter adds the scopes that a set lost after commit n.
-func (st *step) lossesAfter(set uint32, n uint64, found map[uint32]struct{}) {
+func (st *step) lossesAfter(set uint32, n uint64, found []uint32) []uint32 {
 	lost := st.s.sets[set].lost
 	for i := len(lost) - 1; i >= 0 && lost[i].rev > n; i-- {
-		found[lost[i].scope] = struct{}{}
+		found = append(found, lost[i].scope)
 	}
+	return found
 }
 
 func (st *step) removes() {
-	left := map[uint32]struct{}{}
-	for n := range st.stirred() {
-		if !st.s.covered(st.p, n, st.n, st.t) {
+	var left []uint32
+	for _, n := range st.stirred() {
+		gone := st.s.scopes[n].gone
+		if len(gone) == 0 || gone[len(gone)-1].rev <= st.n || !st.s.covered(st.p, n, st.n, st.t) {
 			continue
 		}
-		gone := st.s.scopes[n].gone
 		for i := len(gone) - 1; i >= 0 && gone[i].rev > st.n; i-- {
 			if gone[i].rev <= st.t {
-				left[gone[i].doc] = struct{}{}
+				left = append(left, gone[i].doc)
 			}
 		}
 	}
-	for _, n := range slices.Sorted(maps.Keys(left)) {
+	for _, n := range sortedOnce(left) {
 		if st.full {
 			return
 		}
@@ -160,30 +164,31 @@ func (st *step) removes() {
 
 // stirred are the numbers of the scopes that changed after n in any set held
 // since n.
-func (st *step) stirred() map[uint32]struct{} {
-	found := map[uint32]struct{}{}
+func (st *step) stirred() []uint32 {
+	var found []uint32
 	st.p.holdings(func(set uint32, sp span) bool {
 		if sp.to > st.n {
-			st.touchedAfter(set, st.n, found)
-			st.lossesAfter(set, st.n, found)
+			found = st.touchedAfter(set, st.n, found)
+			found = st.lossesAfter(set, st.n, found)
 		}
 		return true
 	})
-	return found
+	return sortedOnce(found)
 }
 
 // touchedAfter adds the scopes of a set that it gained, or that changed,
 // after commit n.
-func (st *step) touchedAfter(set uint32, n uint64, found map[uint32]struct{}) {
+func (st *step) touchedAfter(set uint32, n uint64, found []uint32) []uint32 {
 	if set == everythingSet {
 		for sc := st.s.order.last; sc != none && st.s.scopes[sc].changed > n; sc = st.s.scopes[sc].link.prev {
-			found[sc] = struct{}{}
+			found = append(found, sc)
 		}
-		return
+		return found
 	}
 	for m := st.s.sets[set].last; m != nil && m.touched > n; m = m.prev {
-		found[m.scope] = struct{}{}
+		found = append(found, m.scope)
 	}
+	return found
 }
 
 func (st *step) puts() {
@@ -238,15 +243,15 @@ func (st *step) eachHeld(yield func(uint32) bool) {
 		st.scanHeld(yield)
 		return
 	}
-	found := map[uint32]struct{}{}
+	var found []uint32
 	for _, h := range st.p.sets {
 		after := st.n
 		if h.since > st.n {
 			after = 0
 		}
-		st.touchedAfter(h.set, after, found)
+		found = st.touchedAfter(h.set, after, found)
 	}
-	for _, n := range slices.Sorted(maps.Keys(found)) {
+	for _, n := range sortedOnce(found) {
 		if n >= st.firstPut() && !yield(n) {
 			return
 		}

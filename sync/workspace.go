@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/enroute-field/enroute/internal/fault"
@@ -14,9 +13,8 @@ import (
 // Workspace is a company's journal and all that is read off it. The handle
 // stays valid while its memory is evicted and loaded again.
 type Workspace struct {
-	e     *Engine
-	name  string
-	known atomic.Bool // it has a first commit
+	e    *Engine
+	name string
 
 	mu      sync.Mutex
 	m       *machine // nil when not in memory
@@ -161,25 +159,24 @@ func (w *Workspace) Get(ctx context.Context, a Actor, key Key) (*Version, error)
 		if err := m.current(ctx); err != nil {
 			return err
 		}
-		for {
-			var rev uint64
-			err := m.view(func(st *state) error {
-				p, err := st.actor(a)
-				if err != nil {
-					return err
-				}
-				rev = st.visible(p, a, key)
-				return nil
-			})
-			if err != nil {
-				return err
+		var rev uint64
+		err := m.view(func(st *state) error {
+			p, err := st.actor(a)
+			if err == nil {
+				rev = st.visible(p, key)
 			}
-			if rev == 0 {
-				return fault.New(fault.NotFound)
-			}
-			out, err = m.bodies.version(ctx, key, rev)
+			return err
+		})
+		if err == nil && rev == 0 {
+			err = fault.New(fault.NotFound)
+		}
+		if err != nil {
 			return err
 		}
+		if out, err = m.bodies.version(ctx, key, rev); err != nil {
+			return unavailable(err)
+		}
+		return nil
 	})
 	return out, err
 }
@@ -199,7 +196,7 @@ func (s *state) actor(a Actor) (*principal, error) {
 
 // visible gives the rev of a live document that the principal (nil: the
 // system) sees; 0 otherwise.
-func (s *state) visible(p *principal, _ Actor, key Key) uint64 {
+func (s *state) visible(p *principal, key Key) uint64 {
 	n, ok := s.docNum[key]
 	if !ok || !s.live(n) {
 		return 0
@@ -277,7 +274,7 @@ func (w *Workspace) Principal(ctx context.Context, id string) (Principal, error)
 // Rev is the rev of a live document, from memory; 0 if there is none.
 func (w *Workspace) Rev(ctx context.Context, key Key) (rev uint64, err error) {
 	err = w.look(ctx, func(_ *machine, st *state) error {
-		rev = st.visible(nil, Actor{}, key)
+		rev = st.visible(nil, key)
 		return nil
 	})
 	return rev, err

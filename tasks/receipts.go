@@ -113,12 +113,18 @@ func (r *Receipts) round(ctx context.Context) {
 	r.settle(ctx)
 }
 
-// settle writes what is due. What fails is read again when the next device comes.
+// settle writes what is due. One task that cannot be written holds up no other.
 func (r *Receipts) settle(ctx context.Context) {
 	for name, due := range r.ledger.take() {
-		if err := r.write(ctx, name, due); err != nil && ctx.Err() == nil {
-			r.log.Error("write receipts", "workspace", name, "err", err)
-			r.ledger.outdate(name)
+		if r.write(ctx, name, due) == nil {
+			continue
+		}
+		for task, one := range due {
+			err := r.write(ctx, name, map[string]receipts{task: one})
+			if err != nil && ctx.Err() == nil {
+				r.log.Error("write receipts", "workspace", name, "task", task, "err", err)
+				r.ledger.outdate(name)
+			}
 		}
 	}
 }
@@ -134,7 +140,8 @@ func (r *Receipts) read(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	open := sync.Filter{Field: "category", Op: sync.Equal, Values: []sync.Entry{{Exact: string(Open)}}}
+	value := sync.Entry{Field: "category", Exact: string(Open), Order: string(Open)}
+	open := sync.Filter{Field: value.Field, Op: sync.Equal, Values: []sync.Entry{value}}
 	req := sync.ListRequest{Kind: KindTask, Filters: []sync.Filter{open}, Limit: pageOfTasks}
 	for {
 		page, err := w.List(ctx, sync.System("receipts"), req)

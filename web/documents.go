@@ -53,8 +53,8 @@ func (d documents) get(c *call) error {
 // version answers with a document, or 304 if the client has it at this rev.
 func (c *call) version(status int, v *sync.Version) error {
 	c.http.Set(fiber.HeaderETag, etag(v.Rev))
-	revs, any := etags(c.http.Get(fiber.HeaderIfNoneMatch))
-	if c.endpoint.method == http.MethodGet && (any || slices.Contains(revs, v.Rev)) {
+	revs, every := etags(c.http.Get(fiber.HeaderIfNoneMatch))
+	if c.endpoint.method == http.MethodGet && (every || slices.Contains(revs, v.Rev)) {
 		c.http.Response().SetStatusCode(http.StatusNotModified)
 		return nil
 	}
@@ -158,9 +158,9 @@ func (c *call) ifMatch(key sync.Key) (uint64, error) {
 	if header == "" {
 		return 0, nil
 	}
-	revs, any := etags(header)
+	revs, every := etags(header)
 	switch {
-	case any:
+	case every:
 		return 0, nil
 	case len(revs) == 0:
 		return 0, fault.New(fault.PreconditionFail)

@@ -336,8 +336,8 @@ func unwrap(conn net.Conn) net.Conn {
 }
 
 // etags are the revs of a header like If-Match: "12", W/"12" or a list of
-// such; any is true for "*".
-func etags(header string) (revs []uint64, any bool) {
+// such; every is true for "*".
+func etags(header string) (revs []uint64, every bool) {
 	for tag := range strings.SplitSeq(header, ",") {
 		tag = strings.TrimSpace(tag)
 		if tag == "*" {

@@ -8,8 +8,8 @@ import (
 func TestETags(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]struct {
-		revs []uint64
-		any  bool
+		revs  []uint64
+		every bool
 	}{
 		`"12"`:          {[]uint64{12}, false},
 		`W/"12"`:        {[]uint64{12}, false},
@@ -19,9 +19,9 @@ func TestETags(t *testing.T) {
 		``:              {nil, false},
 		`"-1"`:          {nil, false},
 	} {
-		revs, any := etags(header)
-		if !slices.Equal(revs, want.revs) || any != want.any {
-			t.Errorf("etags(%s) = %v, %v; want %v, %v", header, revs, any, want.revs, want.any)
+		revs, every := etags(header)
+		if !slices.Equal(revs, want.revs) || every != want.every {
+			t.Errorf("etags(%s) = %v, %v; want %v, %v", header, revs, every, want.revs, want.every)
 		}
 	}
 }

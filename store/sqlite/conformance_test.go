@@ -16,6 +16,18 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// TestConformanceWalking runs the lists' part with a store that walks every
+// list in order, as it else does only with large ones.
+func TestConformanceWalking(t *testing.T) {
+	t.Parallel()
+	storetest.RunLists(t, func(t *testing.T, place string, idx sync.Indexer) sync.Store {
+		t.Helper()
+		s := openAt(t, filepath.Join(place, "enroute.db"), idx)
+		s.reader.gathers = gatherLimits{}
+		return s
+	})
+}
+
 func openAt(t testing.TB, path string, idx sync.Indexer) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), path, idx, Options{})

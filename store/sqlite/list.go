@@ -58,21 +58,23 @@ func (s *Store) List(ctx context.Context, workspace string, head uint64, q sync.
 	return out, nil
 }
 
-// Up to so many candidates it is quicker to read them all and sort than to
-// walk the list in order until a page is full.
-const (
-	gatherCounted = 2000  // when the total can be had from an index
-	gatherOthers  = 10000 // when the candidates must be read for the total anyway
-)
+// gatherLimits say up to how many candidates it is quicker to read them all
+// and sort than to walk the list in order until a page is full.
+type gatherLimits struct {
+	counted int // when the total can be had from an index
+	others  int // when the candidates must be read for the total anyway
+}
+
+func defaultLimits() gatherLimits { return gatherLimits{counted: 2000, others: 10000} }
 
 // maxTotal is up to where totals are exact.
 const maxTotal = 10000
 
 // run the query in the way that reads least.
 func (r *reader) run(ctx context.Context, q *query) (sync.Listing, error) {
-	limit := gatherOthers
+	limit := r.gathers.others
 	if q.countable() {
-		limit = gatherCounted
+		limit = r.gathers.counted
 	}
 	src, n, err := r.narrowest(ctx, q, limit+1)
 	if err != nil {

@@ -12,6 +12,7 @@ type progress struct {
 	mu         sync.Mutex
 	of         map[int64]*track
 	rebuilding bool
+	closed     bool
 	waiting    int           // queries that wait
 	moved      chan struct{} // closed, and made anew, whenever something changes
 	wake       chan struct{} // tells the projector that there is work
@@ -80,6 +81,14 @@ func (p *progress) failed(ws int64, err error) {
 	p.changed()
 }
 
+// close frees who waits.
+func (p *progress) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.changed()
+}
+
 // next finds work.
 func (p *progress) next() (job, bool) {
 	p.mu.Lock()
@@ -115,6 +124,9 @@ func (p *progress) reach(ctx context.Context, ws int64, number uint64) error {
 	t.err, all.err = nil, nil
 	failures := t.failures + all.failures
 	for p.rebuilding || t.projected < number {
+		if p.closed {
+			return ErrClosed
+		}
 		if t.failures+all.failures > failures {
 			return fmt.Errorf("bring lists up to date: %w", firstOf(all.err, t.err))
 		}

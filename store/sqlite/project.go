@@ -73,6 +73,7 @@ func (p *projector) writes() []statement {
 }
 
 func (p *projector) stop() {
+	p.progress.close()
 	close(p.closing)
 	<-p.done
 }

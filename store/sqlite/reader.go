@@ -10,8 +10,9 @@ import (
 
 // reader is the pool of connections for reading.
 type reader struct {
-	db *sql.DB
-	ws interned // integers of workspaces
+	db      *sql.DB
+	ws      interned // integers of workspaces
+	gathers gatherLimits
 
 	head, findWorkspace, workspaces, journal *sql.Stmt
 	documents, outcomes, revisions           *sql.Stmt
@@ -22,11 +23,11 @@ type reader struct {
 }
 
 func openReader(ctx context.Context, path string, conns int) (*reader, error) {
-	db, err := openDB(path, conns, "busy_timeout(10000)", "query_only(1)", "cache_size(-16384)")
+	db, err := openDB(path, conns, "busy_timeout(10000)", "query_only(1)", "cache_size(-8192)")
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{db: db, ws: interned{of: map[string]int64{}}}
+	r := &reader{db: db, ws: interned{of: map[string]int64{}}, gathers: defaultLimits()}
 	if err := prepare(ctx, db, r.statements()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

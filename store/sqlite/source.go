@@ -175,6 +175,10 @@ func (r *reader) total(ctx context.Context, q *query, src source) (int, error) {
 	return total, err
 }
 
+// maxRefused is how many documents are read to count what a negated condition
+// takes away.
+const maxRefused = 2000
+
 // countIndexed counts what meets the positive condition, and takes away what
 // the negated one refuses. When it refuses much, that is no gain: false.
 func (r *reader) countIndexed(ctx context.Context, q *query) (int, bool, error) {
@@ -188,7 +192,7 @@ func (r *reader) countIndexed(ctx context.Context, q *query) (int, bool, error) 
 		}
 	}
 	refused, err := r.countBoth(ctx, q, positive, refuse)
-	if err != nil || refused > gatherCounted {
+	if err != nil || refused > maxRefused {
 		return 0, false, err
 	}
 	n, err := r.count(ctx, q, positive, refused+maxTotal+1)
@@ -196,13 +200,13 @@ func (r *reader) countIndexed(ctx context.Context, q *query) (int, bool, error) 
 }
 
 // countBoth counts the documents of b that are of a too; more than
-// gatherCounted when b has so many.
+// maxRefused when b has so many.
 func (r *reader) countBoth(ctx context.Context, q *query, a, b source) (int, error) {
 	if b.filter == nil {
 		return 0, nil
 	}
-	n, err := r.count(ctx, q, b, gatherCounted+1)
-	if err != nil || n > gatherCounted || a == (source{}) {
+	n, err := r.count(ctx, q, b, maxRefused+1)
+	if err != nil || n > maxRefused || a == (source{}) {
 		return n, err
 	}
 	n = 0

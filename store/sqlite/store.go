@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	stdsync "sync"
 
 	"github.com/enroute-field/enroute/sync"
 )
@@ -50,6 +51,7 @@ type Store struct {
 	projector *projector
 	index     sync.Indexer
 	saving    chan struct{} // holds one token: who saves a checkpoint takes it
+	close     func() error  // closes once
 }
 
 // Open opens the file at path, or makes it, brings it to the present schema
@@ -66,6 +68,7 @@ func Open(ctx context.Context, path string, idx sync.Indexer, opts Options) (*St
 		return nil, err
 	}
 	s := &Store{lock: lock, index: idx, saving: make(chan struct{}, 1)}
+	s.close = stdsync.OnceValue(s.release)
 	if err := s.start(ctx, path, opts); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -89,7 +92,9 @@ func (s *Store) start(ctx context.Context, path string, opts Options) (err error
 
 // Close waits for the appends under way and releases the file. A second Close
 // does nothing.
-func (s *Store) Close() error {
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) release() error {
 	var errs []error
 	if s.appender != nil {
 		s.appender.stop()

@@ -24,7 +24,7 @@ var errCommit = errors.New("commit failed")
 
 func openWriter(ctx context.Context, path string) (*writer, error) {
 	db, err := openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
-		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-65536)")
+		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-32768)")
 	if err != nil {
 		return nil, err
 	}

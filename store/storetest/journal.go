@@ -420,6 +420,51 @@ func testClosedRefuses(t *testing.T, b *bench) {
 	if _, err := b.Head(t.Context(), "w"); err == nil {
 		t.Error("a closed store gave a head")
 	}
+	if _, err := b.List(t.Context(), "w", 1, sync.Query{Kind: "client", Limit: 1}); err == nil {
+		t.Error("a closed store gave a list")
+	}
+	must(t, b.Close()) // again, without effect
 	b.Store = b.open(t, b.place, b.index)
 	b.isJournal("w", c.commits[:1])
+}
+
+// stuckIndexer says when it is asked, and then waits to be let go.
+type stuckIndexer struct {
+	sync.Indexer
+	asked, release chan struct{}
+}
+
+func (s stuckIndexer) Index(kind string, body []byte) ([]sync.Entry, []string, error) {
+	s.asked <- struct{}{}
+	<-s.release
+	return s.Indexer.Index(kind, body)
+}
+
+// testCloseFreesWhoWaits: who waits for a list to be brought to head gets an
+// error when the store closes.
+func testCloseFreesWhoWaits(t *testing.T, b *bench) {
+	must(t, b.Close())
+	stuck := stuckIndexer{b.index, make(chan struct{}, 1), make(chan struct{})}
+	b.Store = b.open(t, b.place, stuck)
+	c := newChain("w")
+	c.add(b, named("c1", "Un"))
+	var g errgroup.Group
+	g.Go(func() error {
+		_, err := b.List(t.Context(), "w", 1, sync.Query{Kind: "client", Limit: 1})
+		if err == nil {
+			return errors.New("the list was answered")
+		}
+		return nil
+	})
+	<-stuck.asked
+	g.Go(b.Close)
+	g.Go(func() error { // the indexer is let go only once nobody waits for it
+		defer close(stuck.release)
+		_, err := b.List(t.Context(), "w", 1, sync.Query{Kind: "client", Limit: 1})
+		if err == nil {
+			return errors.New("the list was answered")
+		}
+		return nil
+	})
+	must(t, g.Wait())
 }

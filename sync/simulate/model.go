@@ -214,16 +214,33 @@ func (m *model) scopesOf(user string) map[string]bool {
 	case !m.active(user):
 		return held
 	case m.office(user):
-		for _, d := range m.docs {
-			held[d.scope] = d.scope != sync.ScopePrivate
-		}
-		delete(held, sync.ScopePrivate)
+		m.addEverything(held)
 	default:
 		held[sync.ScopeWorkspace], held["employee:"+user] = true, true
 		m.addTasks(user, held)
 		m.addClients(user, held)
 	}
 	return held
+}
+
+// everything stands for all scopes but the private one, those to come
+// included: what office roles hold.
+const everything = "*"
+
+// addEverything adds the scopes there are, and those that a client or an
+// employee has by its mere existence.
+func (m *model) addEverything(held map[string]bool) {
+	for k, d := range m.docs {
+		held[d.scope] = true
+		switch k.Kind {
+		case "client":
+			held["client:"+k.ID], held["clientFile:"+k.ID] = true, true
+		case "employee":
+			held["employee:"+k.ID] = true
+		}
+	}
+	held[everything], held[sync.ScopeOffice] = true, true
+	delete(held, sync.ScopePrivate)
 }
 
 func (m *model) addTasks(user string, held map[string]bool) {
@@ -348,7 +365,7 @@ func (m *model) checkScopes(c *sync.Commit) error {
 		}
 		for _, x := range m.all("conflict") {
 			if x.text("docKind") == d.key.Kind && x.text("docId") == d.key.ID && x.scope != d.scope {
-				return violated("scope", "commit %d: %s is in %s, its conflict %s in %s", c.Number, d.key, d.scope, x.key.ID, x.scope)
+				return violated("scope", "commit %d: %s is in %s, its conflict %s@%d about %s (%s) in %s", c.Number, d.key, d.scope, x.key.ID, x.rev, x.text("field"), x.text("reason"), x.scope)
 			}
 		}
 	}

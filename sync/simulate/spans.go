@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/enroute-field/enroute/sync"
@@ -37,12 +38,8 @@ func (m *model) heldAt(user, scope string, n uint64) bool {
 
 // heldThroughout says whether the user held the scope at every commit of [from, to].
 func (m *model) heldThroughout(user, scope string, from, to uint64) bool {
-	for _, s := range m.spans[user][scope] {
-		if s.from <= from && (s.to == 0 || s.to > to) {
-			return true
-		}
-	}
-	return false
+	within := func(s span) bool { return s.from <= from && (s.to == 0 || s.to > to) }
+	return slices.ContainsFunc(m.spans[user][scope], within) || slices.ContainsFunc(m.spans[user][everything], within)
 }
 
 // heldSince says whether the user held the scope at some commit of
@@ -62,6 +59,9 @@ func (m *model) mostRows(user string, n uint64) int {
 	rows := 0
 	whole := map[string]bool{} // scopes held since n without a gap
 	for scope := range m.spans[user] {
+		if scope == everything {
+			continue
+		}
 		through := m.heldThroughout(user, scope, n, m.head)
 		whole[scope] = through
 		if m.heldAt(user, scope, n) && !through {

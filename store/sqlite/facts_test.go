@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/enroute-field/enroute/sync"
+)
+
+func drawFacts(t *rapid.T) facts {
+	f := facts{
+		entries: rapid.SliceOf(rapid.Custom(func(t *rapid.T) entry {
+			e := entry{col: int64(rapid.IntRange(1, 300).Draw(t, "col")), ord: rapid.String().Draw(t, "ord")}
+			e.exact = rapid.SampledFrom([]string{e.ord, "", rapid.String().Draw(t, "other")}).Draw(t, "exact")
+			return e
+		})).Draw(t, "entries"),
+		words: rapid.SliceOf(rapid.StringMatching(`[a-zé0-9]{1,9}`)).Draw(t, "words"),
+	}
+	f.tidy()
+	return f
+}
+
+// TestFactsRoundTrip: what is packed is unpacked.
+func TestFactsRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFacts(t)
+		got, err := unpack(f.pack())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.entries)+len(got.entries) > 0 && !reflect.DeepEqual(got.entries, f.entries) ||
+			len(f.words)+len(got.words) > 0 && !reflect.DeepEqual(got.words, f.words) {
+			t.Fatalf("%+v came back as %+v", f, got)
+		}
+	})
+}
+
+// FuzzUnpack: any bytes are read without panic or great memory, and what is
+// read packs to what reads alike.
+func FuzzUnpack(f *testing.F) {
+	some := facts{entries: []entry{{1, "a", "A"}, {2, "b", "b"}}, words: []string{"x", "y"}}
+	f.Add(some.pack())
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := unpack(b)
+		if err != nil {
+			if !errors.Is(err, sync.ErrDamaged) {
+				t.Fatal(err)
+			}
+			return
+		}
+		again, err := unpack(got.pack())
+		if err != nil || !reflect.DeepEqual(again, got) {
+			t.Fatalf("%+v, then %+v, %v", got, again, err)
+		}
+	})
+}
