@@ -421,3 +421,38 @@ func TestCase35TwoPhonesOfOneTechnician(t *testing.T) {
 	got, _ = told(t, w, second, two)
 	wantTold(t, got, "drop folder:f1")
 }
+
+func TestCase14RemoveAndPutInOnePageIsAnUpdate(t *testing.T) {
+	w := newWorld(t, sync.Options{})
+	w.MustWrite(boss, folder("f1", "ann"), folder("f2", "ann"),
+		enginetest.Create("paper", "p1", sync.Fields{"folder": "f1"}))
+	_, cursor := told(t, w, ann, "")
+	w.MustWrite(boss, enginetest.Update("paper", "p1", 0, sync.Fields{"folder": "f2"}))
+	page, err := w.Workspace.Pull(t.Context(), ann, cursor, 0)
+	if err != nil || len(page.Remove) != 0 || len(page.Put) != 1 {
+		t.Fatalf("page %s, error %v", page.AppendJSON(nil), err)
+	}
+}
+
+// What follows a document comes back to it when it is revived.
+func TestRevivalBringsItsConflictsBack(t *testing.T) {
+	w := newWorld(t, sync.Options{})
+	w.MustWrite(boss, folder("f1", "ann"))
+	told(t, w, ann, mustCursor(t, w, ann, ""))
+	rev := w.RevOf("folder", "f1")
+	w.MustWrite(boss, enginetest.Update("folder", "f1", 0, sync.Fields{"name": "office"}))
+	w.PushOne(ann, enginetest.Update("folder", "f1", rev, sync.Fields{"name": "field"}))
+	w.MustWrite(boss, enginetest.Delete("folder", "f1", 0))
+	for id := range w.All("conflict") {
+		w.MustWrite(boss, enginetest.Update("conflict", id, 0, sync.Fields{"resolved": true}))
+		if w.Sees(ann, "conflict", id) {
+			t.Fatal("the conflict of a deleted document is seen in the field")
+		}
+	}
+	w.PushOne(ann, enginetest.Update("folder", "f1", rev, sync.Fields{"name": "late"}))
+	for id := range w.All("conflict") {
+		if !w.Sees(ann, "conflict", id) {
+			t.Errorf("conflict %s did not come back", id)
+		}
+	}
+}

@@ -58,6 +58,8 @@ func kinds() []*sync.Kind {
 				}
 				return sync.Edges{Open: true, Grants: []sync.Grant{g}}
 			}},
+		{Name: "paper", Access: office, Fields: []sync.Field{{Name: "folder", Type: sync.Reference, Refs: "folder"}},
+			Scope: func(_ sync.Reader, _ string, f sync.Fields) (string, error) { return "folder:" + text(f, "folder"), nil }},
 	}
 }
 

@@ -231,7 +231,7 @@ func (t *Tx) place(in *intent, ch *Change) error {
 	if ch.Old == nil && !in.byRules && !t.w.holds(scope) { // it may have opened its own
 		return fault.New(fault.NotFound)
 	}
-	if ch.Old != nil && entering {
+	if ch.Old != nil && (entering || ch.Old.Deleted) {
 		return t.follow(in.key)
 	}
 	return nil

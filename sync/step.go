@@ -96,10 +96,17 @@ func (st *step) drops() {
 		if st.full {
 			return
 		}
-		if st.s.heldAt(st.p, n, st.n) && !st.s.covered(st.p, n, st.n, st.t) {
+		if st.hadSome(n) && st.s.heldAt(st.p, n, st.n) && !st.s.covered(st.p, n, st.n, st.t) {
 			st.add(place{phase: phaseDrop, scope: n}, row{scope: st.s.scopes[n].name})
 		}
 	}
+}
+
+// hadSome says whether the scope may have had a document at n: it has one
+// now, or one left it since. Others need no drop.
+func (st *step) hadSome(n uint32) bool {
+	sc := &st.s.scopes[n]
+	return sc.docs.first != none || len(sc.gone) > 0 && sc.gone[len(sc.gone)-1].rev > st.n
 }
 
 // leftScopes are the numbers, sorted, of the scopes that may have been lost

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	driver "modernc.org/sqlite"
@@ -28,6 +29,16 @@ func openDB(path string, conns int, pragmas ...string) (*sql.DB, error) {
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil
+}
+
+// private makes the file, if there is none, so that only its owner may read
+// it; SQLite gives the files beside it the same permissions.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the data file: %w", err)
+	}
+	return f.Close()
 }
 
 // lockFile holds an exclusive lock on a file beside the data, so that only

@@ -125,12 +125,7 @@ func (p *projector) run(ctx context.Context) {
 	defer close(p.done)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for {
-		select {
-		case <-p.closing:
-			return
-		default:
-		}
+	for !p.isClosing() {
 		job, ok := p.progress.next()
 		if !ok {
 			select {
@@ -144,6 +139,15 @@ func (p *projector) run(ctx context.Context) {
 			p.log.Error("projection failed", "workspace", job.ws, "from", job.from, "error", err)
 			p.progress.failed(job.ws, err)
 		}
+	}
+}
+
+func (p *projector) isClosing() bool {
+	select {
+	case <-p.closing:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -165,7 +169,7 @@ func (p *projector) follow(ctx context.Context, j job) error {
 		return err
 	}
 	last := commits[len(commits)-1].Number
-	for {
+	for !p.isClosing() {
 		batch := rows[:min(len(rows), batchDocuments)]
 		rows = rows[len(batch):]
 		err := p.apply(ctx, batch, func(ctx context.Context, tx *sql.Tx) error {
@@ -179,10 +183,10 @@ func (p *projector) follow(ctx context.Context, j job) error {
 			return err
 		}
 		if len(rows) == 0 {
+			p.progress.projected(j.ws, last)
 			break
 		}
 	}
-	p.progress.projected(j.ws, last)
 	return nil
 }
 

@@ -131,6 +131,25 @@ func TestOddPath(t *testing.T) {
 	}
 }
 
+// TestPrivate: nobody but the owner may read what the store writes.
+func TestPrivate(t *testing.T) {
+	t.Parallel()
+	s, path := newStore(t)
+	c, _ := follow(sync.Head{}, benchClient(1))
+	if err := s.Append(t.Context(), "w", []*sync.Commit{c}); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("permissions of %s are %o", info.Name(), mode)
+		}
+	}
+}
+
 // TestDurable: appends wait for the disk, and in WAL mode, so that readers do
 // not wait for writers.
 func TestDurable(t *testing.T) {

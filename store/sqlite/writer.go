@@ -23,6 +23,9 @@ type writer struct {
 var errCommit = errors.New("commit failed")
 
 func openWriter(ctx context.Context, path string) (*writer, error) {
+	if err := private(path); err != nil {
+		return nil, err
+	}
 	db, err := openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
 		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-32768)")
 	if err != nil {

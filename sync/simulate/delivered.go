@@ -53,6 +53,9 @@ func (w *world) answeredOne(s *sent, r *sync.Result, head uint64) error {
 		return violated("push", "%s %s was answered %+v under head %d", s.Op, s.Key(), r, head)
 	case s.answered == nil:
 		s.answered = r
+		if r.Status == sync.Merged {
+			w.report.Merged++
+		}
 	case !r.Duplicate || r.Status != s.answered.Status || r.Rev != s.answered.Rev:
 		return violated("once", "%s %s was answered %+v, before %+v", s.Op, s.Key(), r, s.answered)
 	}

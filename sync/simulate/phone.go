@@ -42,6 +42,9 @@ type latePage struct {
 	page  *device.Page
 }
 
+// limits of pages that devices ask for; 0 is the server's.
+var limits = []int{1, 2, 3, 7, 0}
+
 // errLost is a request or an answer that was lost on the way.
 var errLost = errors.New("lost on the way")
 
@@ -49,7 +52,7 @@ func newPhone(ctx context.Context, w *world, user string, n int) (*phone, error)
 	p := &phone{
 		w: w, actor: sync.Actor{User: user, Device: fmt.Sprintf("%s-%d", user, n), Name: user},
 		store: device.NewMemory(), reached: map[string]uint64{"": 0}, complete: map[string]bool{}, lost: map[uuid.UUID]bool{},
-		limit: pick(w, []int{1, 2, 3, 7, 0}),
+		limit: pick(w, limits), rough: w.chance(50),
 	}
 	p.skew = pick(w, []time.Duration{0, 0, time.Minute, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour})
 	if p.skew != 0 {
@@ -82,7 +85,7 @@ const (
 var fates = map[fate]string{neverSent: "request lost", answerLost: "answer lost", answerLate: "answer late", doubled: "request doubled"}
 
 func (p *phone) fate(what string) fate {
-	if !p.rough || p.w.chance(60) {
+	if !p.rough || p.w.calm || p.w.chance(60) {
 		return arrives
 	}
 	f := pick(p.w, []fate{neverSent, answerLost, answerLate, doubled})
@@ -157,6 +160,7 @@ func (p *phone) noteCursor(shown string, page *sync.Page) {
 	covered := p.reached[shown]
 	if page.Reset {
 		covered = 0
+		p.w.count("reset")
 	}
 	p.shown = max(p.shown, covered)
 	if !page.More {

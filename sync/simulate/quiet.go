@@ -16,8 +16,10 @@ import (
 // then compares every device with the model.
 func (w *world) quiet(ctx context.Context) error {
 	w.server.disk.fail(false)
+	w.calm = true
+	defer func() { w.calm = false }()
 	for _, p := range w.phones {
-		p.rough, p.offline = false, 0
+		p.offline = 0
 		if err := p.receiveLate(ctx, len(p.late)); err != nil {
 			return err
 		}
@@ -31,6 +33,7 @@ func (w *world) quiet(ctx context.Context) error {
 			}
 		}
 		if w.model.head == before {
+			w.logf("quiet")
 			w.report.Quiet++
 			return w.compare(ctx)
 		}

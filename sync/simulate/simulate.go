@@ -34,6 +34,7 @@ type Report struct {
 	Commits   uint64
 	Documents int
 	Mutations int            // pushed by devices or written by consoles
+	Merged    int            // of them answered as merged
 	Pages     int            // given by the server, lost ones included
 	Bodies    int            // of documents in them, each checked
 	Quiet     int            // moments at which every device was compared with the model
@@ -52,6 +53,7 @@ func (r *Report) Add(o Report) {
 	r.Commits += o.Commits
 	r.Documents += o.Documents
 	r.Mutations += o.Mutations
+	r.Merged += o.Merged
 	r.Pages += o.Pages
 	r.Bodies += o.Bodies
 	r.Quiet += o.Quiet
@@ -72,8 +74,8 @@ func sum(a, b map[string]int) map[string]int {
 
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d commits, %d documents, %d mutations, %d pages with %d bodies, %d quiet moments with %d devices compared, %d unprovable\n",
-		r.Commits, r.Documents, r.Mutations, r.Pages, r.Bodies, r.Quiet, r.Compared, r.Unprovable)
+	fmt.Fprintf(&b, "%d commits, %d documents, %d mutations (%d merged), %d pages with %d bodies, %d quiet moments with %d devices compared, %d unprovable\n",
+		r.Commits, r.Documents, r.Mutations, r.Merged, r.Pages, r.Bodies, r.Quiet, r.Compared, r.Unprovable)
 	for _, m := range []map[string]int{r.Faults, r.Refusals} {
 		for _, k := range slices.Sorted(maps.Keys(m)) {
 			fmt.Fprintf(&b, "  %s %d", k, m[k])

@@ -70,3 +70,28 @@ func explain(err error) string {
 	}
 	return err.Error()
 }
+
+// Without one of the rules that hold the whole together, some history shows it.
+func TestLeavingOutARuleIsNoticed(t *testing.T) {
+	t.Parallel()
+	for name, sabotage := range map[string]sync.Faults{
+		"departures": {ForgetDepartures: true},
+		"intervals":  {ForgetIntervals: true},
+		"outcomes":   {ForgetOutcomes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := 1; seed <= 20; seed++ {
+				_, err := run(t, seed, 300, sabotage)
+				if v, ok := errors.AsType[*simulate.Violation](err); ok {
+					t.Logf("noticed: %v", v)
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Error("nobody noticed")
+		})
+	}
+}

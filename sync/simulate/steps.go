@@ -38,7 +38,7 @@ func steps() []step {
 		{1, (*world).restore},
 		{2, (*world).phoneCrash},
 		{1, (*world).phoneRestored},
-		{2, (*world).quiet},
+		{3, (*world).quiet},
 	}
 }
 
@@ -122,7 +122,7 @@ func (w *world) weather(context.Context) error {
 		p.offline = w.step + w.rng.IntN(60)
 		w.logf("%s is offline until step %d", p.actor.Device, p.offline)
 	case 2:
-		p.limit = pick(w, []int{1, 2, 3, 7, 0})
+		p.limit = pick(w, limits)
 		return p.open(context.Background())
 	}
 	return nil

@@ -36,7 +36,7 @@ func (w *world) everybodyAtOnce(ctx context.Context) error {
 
 // liveDeadline is how long a stream that has something to tell may keep
 // silent: for ever, as far as a test can tell.
-const liveDeadline = 20 * time.Second
+const liveDeadline = 10 * time.Second
 
 // followLive lets a device follow the live stream while others work.
 func (w *world) followLive(ctx context.Context) error {

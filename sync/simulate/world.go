@@ -36,7 +36,8 @@ type world struct {
 	report  Report
 	history []string
 	step    int
-	values  int // unique values handed out
+	values  int  // unique values handed out
+	calm    bool // nothing goes wrong on the way
 
 	mu  stdsync.Mutex // guards sent, pages, report, history and bad: requests run at once
 	bad error         // what a request found out
