@@ -165,6 +165,22 @@ func TestMergeWithoutBase(t *testing.T) {
 	want(t, "clean", outcomes(w.push(ann, update("client", "c1", 0, Fields{"name": "Watt"}))), "applied")
 }
 
+// A value put in the place of an object counts for all that is set below it
+// later.
+func TestMarksOfWhatWasReplaced(t *testing.T) {
+	t.Parallel()
+	w := newPushWorld(t)
+	deep := func(v any) Fields { return Fields{"custom": map[string]any{"deep": v}} }
+	w.mustWrite(office, update("client", "c1", 0, deep(map[string]any{"x": "1"})))
+	w.mustWrite(office, update("client", "c1", 0, deep(map[string]any{"x": "2"})))
+	base := w.head()
+	w.mustWrite(office2, update("client", "c1", 0, deep("flat")))
+	w.mustWrite(office2, update("client", "c1", 0, deep(map[string]any{"x": "3"})))
+	w.now = w.now.Add(time.Hour)
+	want(t, "phone", outcomes(w.push(ann, update("client", "c1", base, deep(map[string]any{"x": "4"})))), "merged")
+	want(t, "conflict", w.conflicts(), "custom.deep.x: 4 over 3 (sameField)")
+}
+
 func TestElementsAreNeverLost(t *testing.T) {
 	t.Parallel()
 	item := func(id string, more ...any) map[string]any {
@@ -285,6 +301,11 @@ func TestTimeIsNeverBeforeItsBase(t *testing.T) {
 	m.At = &long
 	want(t, "clean", outcomes(w.push(ann, m)), "applied")
 	want(t, "mark", w.doc("client", "c1").Marks["note"].At, seen)
+	ahead := w.now.Add(24 * time.Hour)
+	m = update("client", "c1", w.head(), Fields{"note": "ahead"})
+	m.At = &ahead
+	want(t, "ahead", outcomes(w.push(ann, m)), "applied")
+	want(t, "not after its receipt", w.doc("client", "c1").Marks["note"].At, w.now)
 	m = update("client", "c1", 0, Fields{"visit": "x"})
 	m.At = &long
 	want(t, "without a base", outcomes(w.push(ann, m)), "applied")

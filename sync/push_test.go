@@ -190,6 +190,31 @@ func TestGrantsWithinABatch(t *testing.T) {
 	want(t, "refused place", w.doc("place", "q0"), nil)
 }
 
+// A request that fails as a whole leaves nothing to those behind it.
+func TestFailedRequestsWithinABatch(t *testing.T) {
+	t.Parallel()
+	w := newPushWorld(t)
+	b := w.batch()
+	note := func(v string) Mutation { return update("client", "c1", 0, Fields{"note": v}) }
+	if _, err := b.write(context.Background(), office, &Write{Mutations: []Mutation{note("written"), update("client", "c9", 0, nil)}}, w.outcome); err == nil {
+		t.Fatal("must fail")
+	}
+	body := w.rows[Key{"client", "c2"}]
+	delete(w.rows, Key{"client", "c2"})
+	if _, err := b.push(context.Background(), office, 1, &PushRequest{Mutations: w.withIDs([]Mutation{note("pushed"), update("client", "c2", 0, nil)})}, w.outcome); err == nil {
+		t.Fatal("must fail")
+	}
+	w.rows[Key{"client", "c2"}] = body
+	s, err := b.write(context.Background(), office, &Write{Mutations: []Mutation{update("client", "c1", 0, Fields{"visit": "x"})}}, w.outcome)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.confirm(s)
+	want(t, "number", w.head(), 2)
+	want(t, "changes", len(s.commit.Changes), 1)
+	want(t, "note", w.field("client", "c1", "note"), nil)
+}
+
 // What was undone gives nobody anything.
 func TestUndoneGrantsWithinABatch(t *testing.T) {
 	t.Parallel()
@@ -395,7 +420,7 @@ func TestGroupsStandOrFallTogether(t *testing.T) {
 		group("a", create("place", "q1", Fields{"name": "x", "clientId": "c1"})),
 		group("a", update("client", "c1", 1, Fields{"note": "of the group"})),
 		group("a", update("client", "c2", 1, Fields{"note": "not his"})),
-		group("a", create("place", "q2", Fields{"name": "x", "clientId": "c1"})),
+		group("a", update("client", "c2", 1, Fields{"note": "neither"})),
 		group("b", create("place", "q3", Fields{"name": "another group", "clientId": "c1"})),
 		group("a", create("place", "q4", Fields{"name": "not adjacent", "clientId": "c1"})),
 		update("place", "q1", 0, Fields{"name": "y"}),
@@ -404,7 +429,7 @@ func TestGroupsStandOrFallTogether(t *testing.T) {
 		"applied group_refused group_refused not_found group_refused applied applied create_refused applied")
 	want(t, "undone", w.field("client", "c1", "note"), nil)
 	want(t, "after", w.field("client", "c1", "visit"), any("after"))
-	for id, there := range map[string]bool{"q0": true, "q1": false, "q2": false, "q3": true, "q4": true} {
+	for id, there := range map[string]bool{"q0": true, "q1": false, "q3": true, "q4": true} {
 		want(t, id, w.doc("place", id) != nil, there)
 	}
 	want(t, "rejections", len(w.all(kindRejection)), 5)
@@ -430,13 +455,13 @@ func TestRejectionKeepsEverything(t *testing.T) {
 	w := newPushWorld(t)
 	at := w.now.Add(-time.Hour)
 	m := Mutation{ID: w.id(), Kind: "client", DocID: "c1", Op: Update, Base: 1, At: &at, Group: "g",
-		Set: Fields{"name": 7.0, "note": "the work of a day"}, Unset: []string{"visit"}}
+		Set: Fields{"name": 7.0, "custom": map[string]any{"b": "the work of a day"}}, Unset: []string{"visit", "custom.a"}}
 	w.push(ann, m)
 	r := w.all(kindRejection)[0]
 	want(t, "scope", r.Scope, ScopeOffice)
 	wantValue(t, "mutation", r.Fields["mutation"], map[string]any{
 		"id": m.ID.String(), "kind": "client", "docId": "c1", "op": "update", "base": 1.0, "at": at.Format(time.RFC3339Nano),
-		"group": "g", "set": map[string]any{"name": 7.0, "note": "the work of a day"}, "unset": []any{"visit"}})
+		"group": "g", "set": map[string]any{"name": 7.0, "custom": map[string]any{"b": "the work of a day"}}, "unset": []any{"visit", "custom.a"}})
 	for field, v := range map[string]any{
 		"code": "invalid", "userId": "ann", "deviceId": "phone-ann", "resolved": false,
 		"detail": "Some values are not valid.", "receivedAt": w.now.Format(time.RFC3339Nano),
@@ -544,6 +569,7 @@ func TestZoneAndStructure(t *testing.T) {
 	}{
 		{update("settings", "settings", 0, Fields{"zone": "Europe/Paris"}), "2026-11-21", true},
 		{update("settings", "settings", 0, Fields{"zone": "America/Toronto"}), "2026-11-20", true},
+		{update("settings", "settings", 0, Fields{"motto": "x"}), "", true},
 		{update("client", "c1", 0, Fields{"note": "x"}), "", false},
 		{update("team", "t1", 0, Fields{"memberIds": []any{"bob"}}), "", true},
 		{remove("team", "t1", 0), "", true},

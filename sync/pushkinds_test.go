@@ -49,7 +49,7 @@ func textsOf(f Fields, name string) []string {
 func testSettings() *Kind {
 	return &Kind{
 		Name: "settings", Scope: fixed(ScopeWorkspace), Access: officeOnly(),
-		Fields: []Field{{Name: "zone", Type: TimeZone, Required: true}},
+		Fields: []Field{{Name: "zone", Type: TimeZone, Required: true}, {Name: "motto", Type: Text}},
 		Edges:  func(_ string, f Fields) Edges { return Edges{Zone: textOf(f, "zone")} },
 	}
 }

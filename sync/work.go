@@ -45,8 +45,8 @@ func (b *batch) begin(a Actor, k known) (*work, error) {
 	return w, nil
 }
 
-// apply takes one mutation through all of its steps. Refused, it leaves
-// nothing behind.
+// apply takes one mutation through all of its steps. What a refused one did
+// is the caller's to undo.
 func (w *work) apply(ctx context.Context, m *Mutation) (Result, error) {
 	in, err := w.intend(ctx, m)
 	if err != nil {
@@ -55,7 +55,6 @@ func (w *work) apply(ctx context.Context, m *Mutation) (Result, error) {
 	mark := w.b.over.mark()
 	ch, err := (&Tx{ctx: ctx, w: w, m: m}).do(in)
 	if err != nil {
-		w.b.over.rollback(mark)
 		return Result{}, err
 	}
 	res := Result{ID: m.ID, Status: Applied, Rev: w.number}
