@@ -170,7 +170,7 @@ func (d *Device) Get(key Key) (f Fields, ok bool, err error) {
 }
 
 // laid says whether the entry lies over the server's copies.
-func (e *Entry) laid() bool { return e.Phase == Waiting || e.Phase == Acknowledged && !e.Lifted }
+func (e *Entry) laid() bool { return e.Phase != Refused && !e.Lifted }
 
 // Keys are the documents of a kind that its person sees, sorted; kind "" is
 // every kind.

@@ -99,6 +99,10 @@ func TestRunStaysInStep(t *testing.T) {
 		feeds <- f
 		return f, nil
 	}}
+	calm := func(string) (*device.Page, error) {
+		return &device.Page{Cursor: "end", Head: 1, Put: []device.Document{doc("a", "workspace", 1, `,"x":1`)}}, nil
+	}
+	s.pull = calm
 	s.push = func(req device.PushRequest) (*device.PushResponse, error) {
 		pushed <- req.Mutations[0].DocID
 		return accept(req, 1), nil
@@ -127,7 +131,7 @@ func TestRunStaysInStep(t *testing.T) {
 		}
 	}
 	s.mu.Lock()
-	s.pull = nil
+	s.pull = calm
 	s.mu.Unlock()
 	proceed <- time.Time{}
 	second := <-feeds

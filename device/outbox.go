@@ -60,11 +60,11 @@ func (o *outbox) waiting() int {
 	return n
 }
 
-// acknowledged is the greatest rev the server has acknowledged and not shown.
+// acknowledged is the greatest rev that the server has acknowledged.
 func (o *outbox) acknowledged() uint64 {
 	var rev uint64
 	for i := range o.entries {
-		if e := &o.entries[i]; e.Phase == Acknowledged && !e.Lifted {
+		if e := &o.entries[i]; e.Phase == Acknowledged {
 			rev = max(rev, e.Rev)
 		}
 	}
@@ -123,7 +123,7 @@ func (o *outbox) expired(now time.Time) []uint64 {
 	var out []uint64
 	for i := range o.entries {
 		e := &o.entries[i]
-		if e.Phase == Acknowledged && e.Lifted && now.Sub(e.Answered) > keepAcknowledged {
+		if e.Phase == Acknowledged && e.Settled && now.Sub(e.Answered) > keepAcknowledged {
 			out = append(out, e.Seq)
 		}
 	}
@@ -135,26 +135,7 @@ func (o *outbox) again() []Entry {
 	var out []Entry
 	for _, e := range o.entries {
 		if e.Phase == Acknowledged {
-			e.Phase, e.Lifted, e.Rev, e.Answered = Waiting, false, 0, time.Time{}
-			out = append(out, e)
-		}
-	}
-	return out
-}
-
-// lifted are the entries that a page shows in the server's copies.
-func (o *outbox) lifted(p *Page) []Entry {
-	put := make(map[Key]uint64, len(p.Put))
-	for i := range p.Put {
-		put[p.Put[i].Key] = p.Put[i].Rev
-	}
-	var out []Entry
-	for _, e := range o.entries {
-		if e.Phase != Acknowledged || e.Lifted {
-			continue
-		}
-		if put[e.Mutation.Key()] >= e.Rev || !p.More && p.Head >= e.Rev {
-			e.Lifted = true
+			e.Phase, e.Lifted, e.Settled, e.Rev, e.Answered = Waiting, false, false, 0, time.Time{}
 			out = append(out, e)
 		}
 	}

@@ -71,7 +71,9 @@ func (d *Device) receive(ctx context.Context, asked string, p *Page, acknowledge
 	return true, nil
 }
 
-// apply makes a page and the cursor it brings one change of the local copy.
+// apply makes a page and the cursor it brings one change of the local copy,
+// and a second one of what the page shows about acknowledged work. A crash
+// between the two does no harm: the next complete page shows it too.
 func (d *Device) apply(ctx context.Context, asked string, p *Page, acknowledged uint64) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,15 +82,37 @@ func (d *Device) apply(ctx context.Context, asked string, p *Page, acknowledged 
 	}
 	b := &Batch{Clear: p.Reset, Drop: p.Drop, Remove: p.Remove, Put: p.Put, Meta: new(d.meta)}
 	b.Meta.Cursor = p.Cursor
-	if p.Reset || !p.More && p.Head < acknowledged {
+	if p.Reset {
+		b.Meta.Head = 0
+	}
+	if !p.More {
+		b.Meta.Head = p.Head
+	}
+	lost := p.Reset || !p.More && p.Head < acknowledged
+	if lost {
 		b.Save = d.out.again()
-	} else {
-		b.Save = d.out.lifted(p)
 	}
 	if err := d.save(ctx, b); err != nil {
 		return false, err
 	}
-	return true, nil
+	if lost {
+		signal(d.changed)
+		return true, nil
+	}
+	return true, d.settle(ctx, p)
+}
+
+// settle sees to the mutations that a page shows, or should show.
+func (d *Device) settle(ctx context.Context, p *Page) error {
+	shown, err := d.out.shown(p, d.copy)
+	if err != nil || len(shown) == 0 {
+		return err
+	}
+	if err := d.save(ctx, &Batch{Save: shown}); err != nil {
+		return err
+	}
+	signal(d.changed) // some may have to be sent once more
+	return nil
 }
 
 // check compares the copies with the digest of the page that was applied

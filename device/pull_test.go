@@ -3,9 +3,11 @@ package device_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/enroute-field/enroute/device"
@@ -111,7 +113,7 @@ func TestSyncPushesBeforeItPullsAndPullsToTheEnd(t *testing.T) {
 		if cursor == "" {
 			return &device.Page{Cursor: "1", More: true, Head: 3}, nil
 		}
-		return &device.Page{Cursor: "2", Head: 3}, nil
+		return &device.Page{Cursor: "2", Head: 3, Put: []device.Document{doc("a", "workspace", 3, `,"x":1`)}}, nil
 	}
 	d := open(t, device.Options{Transport: s})
 	update(t, d, "a", device.Fields{"x": 1})
@@ -200,7 +202,7 @@ func TestAResetSendsAcknowledgedWorkAgain(t *testing.T) {
 	}
 	update(t, d, "forgotten", device.Fields{"x": 0})
 	ok(d.Push(t.Context()))
-	receive(t, d, "", device.Page{Cursor: "1", Head: 1})
+	receive(t, d, "", device.Page{Cursor: "1", Head: 1, Put: []device.Document{doc("forgotten", "workspace", 1, `,"x":0`)}})
 	now.Add(31 * 24 * time.Hour)
 	first := update(t, d, "a", device.Fields{"x": 1})
 	s.push = func(req device.PushRequest) (*device.PushResponse, error) {
@@ -225,26 +227,128 @@ func TestAResetSendsAcknowledgedWorkAgain(t *testing.T) {
 	want(t, "parked", phases(d, device.Refused), []string{"b"})
 }
 
-func TestAHeadBeforeAnAcknowledgedRevIsAnotherHistory(t *testing.T) {
+// history is a server that has one document, "a", and forgets what came
+// after a commit when a backup is put back.
+type history struct {
+	head uint64
+	rev  uint64 // of a
+	x    float64
+	had  map[uuid.UUID]uint64
+}
+
+func (h *history) push(req device.PushRequest) (*device.PushResponse, error) {
+	resp := accept(req, h.head+1)
+	for i, m := range req.Mutations {
+		if rev, again := h.had[m.ID]; again {
+			resp.Results[i].Rev, resp.Results[i].Duplicate = rev, true
+			continue
+		}
+		h.head++
+		h.rev, h.had[m.ID] = h.head, h.head
+		h.x, _ = m.Set["x"].(float64)
+	}
+	resp.Head = h.head
+	return resp, nil
+}
+
+func (h *history) pull(cursor string) (*device.Page, error) {
+	p := &device.Page{Cursor: fmt.Sprint(h.head), Head: h.head}
+	if cursor != p.Cursor {
+		p.Put = []device.Document{doc("a", "workspace", h.rev, fmt.Sprintf(`,"x":%v`, h.x))}
+	}
+	return p, nil
+}
+
+// A device pushes and hears that all is well; a backup from before is put
+// back, others go on, and then it pulls from a cursor that both histories know.
+func TestWorkThatABackupLostIsSentAgain(t *testing.T) {
 	t.Parallel()
-	s := &script{push: func(req device.PushRequest) (*device.PushResponse, error) { return accept(req, 50), nil }}
-	heads := []uint64{40, 41}
-	s.pull = func(cursor string) (*device.Page, error) {
-		p := &device.Page{Cursor: cursor + "+", Head: heads[0]}
-		heads = heads[1:]
-		return p, nil
+	for name, others := range map[string]func(*history){
+		"the head is behind":          func(h *history) {},
+		"the head has passed":         func(h *history) { h.head += 20 },
+		"others changed the document": func(h *history) { h.head += 20; h.rev = h.head },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := &history{head: 40, rev: 30, had: map[uuid.UUID]uint64{}}
+			s := &script{push: h.push, pull: h.pull}
+			d := open(t, device.Options{Transport: s})
+			if err := d.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m := update(t, d, "a", device.Fields{"x": 7.0})
+			h.head = 49
+			if err := d.Push(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.head, h.rev, h.x = 42, 30, 0
+			clear(h.had)
+			others(h)
+			if err := d.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if h.had[m.ID] == 0 || h.x != 7 {
+				t.Errorf("lost: %+v", h)
+			}
+			if e := d.Entries()[0]; e.Phase != device.Acknowledged || !e.Settled {
+				t.Errorf("entry is %+v", e)
+			}
+		})
 	}
-	d := open(t, device.Options{Transport: s})
-	update(t, d, "a", device.Fields{"x": 1})
-	if err := d.Push(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.push = func(req device.PushRequest) (*device.PushResponse, error) { return accept(req, 41), nil }
-	if err := d.Sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(s.pushes) != 2 || s.pushes[1].Mutations[0].ID != s.pushes[0].Mutations[0].ID {
-		t.Errorf("pushed %+v", s.pushes)
+}
+
+// What a page shows is not sent again; what it leaves in doubt is, once.
+func TestOnlyDoubtfulWorkIsSentOnceMore(t *testing.T) {
+	t.Parallel()
+	type F = device.Fields
+	for name, tc := range map[string]struct {
+		change device.Change
+		shown  string // fields of the document afterwards; "" if it is gone
+		again  bool
+	}{
+		"shown":                 {device.Change{Op: device.Update, Set: F{"x": 1}}, `,"x":1`, false},
+		"shown in an object":    {device.Change{Op: device.Update, Set: F{"o": F{"x": 1}}}, `,"o":{"x":1,"by":"me"}`, false},
+		"shown among elements":  {device.Change{Op: device.Update, Set: F{"l": []any{F{"id": "1"}}}}, `,"l":[{"id":"2"},{"id":"1","n":1}]`, false},
+		"a list that is shown":  {device.Change{Op: device.Update, Set: F{"l": []any{"a"}}}, `,"l":["a"]`, false},
+		"removed":               {device.Change{Op: device.Update, Unset: []string{"x"}}, ``, false},
+		"not removed":           {device.Change{Op: device.Update, Unset: []string{"x"}}, `,"x":1`, true},
+		"overwritten":           {device.Change{Op: device.Update, Set: F{"x": 1}}, `,"x":2`, true},
+		"an element is missing": {device.Change{Op: device.Update, Set: F{"l": []any{F{"id": "1"}}}}, `,"l":[{"id":"2"}]`, true},
+		"another list":          {device.Change{Op: device.Update, Set: F{"l": []any{"a"}}}, `,"l":["b"]`, true},
+		"out of sight":          {device.Change{Op: device.Update, Set: F{"x": 1}}, "gone", true},
+		"deleted":               {device.Change{Op: device.Delete}, "gone", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{}
+			s.push = func(req device.PushRequest) (*device.PushResponse, error) {
+				resp := accept(req, 5)
+				resp.Results[0].Duplicate = len(s.pushes) > 1
+				return resp, nil
+			}
+			s.pull = func(string) (*device.Page, error) {
+				p := &device.Page{Cursor: "2", Head: 6, Remove: []device.Key{note("a")}}
+				if tc.shown != "gone" {
+					p.Put = []device.Document{doc("a", "workspace", 5, tc.shown)}
+				}
+				return p, nil
+			}
+			d := open(t, device.Options{Transport: s})
+			receive(t, d, "", device.Page{Cursor: "1", Head: 4, Put: []device.Document{doc("a", "workspace", 2, `,"x":0`)}})
+			tc.change.Key = note("a")
+			must(d.Do(t.Context(), tc.change))(t)
+			for range 3 {
+				if err := d.Sync(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if again := len(s.pushes) > 1; again != tc.again || len(s.pushes) > 2 {
+				t.Errorf("pushed %d times", len(s.pushes))
+			}
+			if !d.Entries()[0].Settled {
+				t.Error("not settled")
+			}
+		})
 	}
 }
 

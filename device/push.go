@@ -65,7 +65,7 @@ func (d *Device) send(ctx context.Context, batch []Entry) error {
 	if err := matches(batch, resp); err != nil {
 		return fmt.Errorf("push: %w", err)
 	}
-	return d.file(ctx, batch, func(i int, e *Entry) { e.answer(&resp.Results[i]) })
+	return d.file(ctx, batch, func(i int, e *Entry) { e.answer(&resp.Results[i], d.meta.Head) })
 }
 
 // matches checks that an answer speaks of the batch.
@@ -84,9 +84,11 @@ func matches(batch []Entry, resp *PushResponse) error {
 	return nil
 }
 
-func (e *Entry) answer(r *Result) {
+// answer files a result. A mutation that the server had before the head that
+// the device's cursor covers is settled.
+func (e *Entry) answer(r *Result, head uint64) {
 	if r.Status != Rejected {
-		e.Phase, e.Rev = Acknowledged, r.Rev
+		e.Phase, e.Rev, e.Settled = Acknowledged, r.Rev, r.Duplicate && r.Rev <= head
 		return
 	}
 	e.Phase, e.Problem = Refused, r.Error

@@ -302,7 +302,7 @@ func TestAcknowledgedWorkIsKeptThirtyDays(t *testing.T) {
 		if err := d.Push(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		receive(t, d, d.Condition().Cursor, device.Page{Cursor: id, Head: 1})
+		receive(t, d, d.Condition().Cursor, device.Page{Cursor: id, Head: 1, Put: []device.Document{doc(id, "workspace", 1, `,"x":1`)}})
 		now.Add(wait)
 	}
 	step("a", 29*24*time.Hour)

@@ -26,6 +26,7 @@ type State struct {
 // Meta is the part of the state that is neither documents nor entries.
 type Meta struct {
 	Cursor      string
+	Head        uint64    // of the last complete page; 0 before the first
 	StartedOver time.Time // when the digest was last not ours, device clock
 	Revoked     bool      // an administrator has removed this device
 }
@@ -37,9 +38,12 @@ type Entry struct {
 	Phase    Phase
 	Rev      uint64    // of the commit, when acknowledged
 	Answered time.Time // device clock, when acknowledged or refused
-	// Lifted is true once the server's copies show it, so that it no longer
-	// lies over them.
-	Lifted  bool
+	// Lifted is true once the server's copies show what became of it, so that
+	// it no longer lies over them.
+	Lifted bool
+	// Settled is true once the cursor proves that the server still has it.
+	Settled bool
+	Doubts  int      // how often it was sent once more, to be sure
 	Problem *Problem // why, when refused
 }
 

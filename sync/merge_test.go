@@ -367,13 +367,12 @@ func TestWhatFollowsMovesAlong(t *testing.T) {
 	w := newPushWorld(t)
 	w.mustWrite(office, create("photo", "f1", Fields{"placeId": "p1"}), create("place", "p2", Fields{"name": "other", "clientId": "c1"}),
 		create("photo", "f2", Fields{"placeId": "p2"}))
-	made := w.doc("photo", "f1")
 	w.now = w.now.Add(time.Hour)
 	w.mustWrite(office, update("place", "p1", 0, Fields{"name": "Hall"}))
 	w.push(ann, update("place", "p1", 1, Fields{"name": "Lobby"})) // a conflict lies in client:c1
 	w.mustWrite(office, update("photo", "f1", 0, Fields{"caption": "x"}))
 	w.push(ann, update("photo", "f1", 2, Fields{"caption": "y"})) // and one of what follows
-	made = w.doc("photo", "f1")
+	made := w.doc("photo", "f1")
 	w.mustWrite(office, update("place", "p1", 0, Fields{"clientId": "c2"}))
 	moved := w.doc("photo", "f1")
 	want(t, "scope", moved.Scope, "client:c2")

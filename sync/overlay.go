@@ -124,16 +124,6 @@ func (o *overlay) changes(mark int) []logged {
 	return out
 }
 
-// touched says whether the document was changed since the mark.
-func (o *overlay) touched(key Key, mark int) bool {
-	for _, l := range o.log[mark:] {
-		if l.now.doc.Key == key {
-			return true
-		}
-	}
-	return false
-}
-
 // names says whether the draft's edges refer to the key or follow it.
 func (d *draft) names(key Key) bool {
 	e := &d.facts.edges

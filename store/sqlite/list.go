@@ -138,7 +138,6 @@ func (r *reader) walk(ctx context.Context, q *query) ([]hit, error) {
 		err = r.walkColumn(ctx, q, w)
 	}
 	if err == nil {
-		w.endRun()
 		err = r.walkMissing(ctx, q, w)
 	}
 	if err == nil || errors.Is(err, errEnough) {

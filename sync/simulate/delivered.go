@@ -91,18 +91,9 @@ func (w *world) forgetLost(common uint64) {
 	}
 }
 
-// forgetLost: a device can tell that its acknowledged work is gone if its
-// cursor is from after the backup; else it cannot, and that is noted.
+// forgetLost leaves out what the cursors of the lost history covered, and
+// what the server may have forgotten of those that were shown.
 func (p *phone) forgetLost(common uint64) {
-	if p.reached[p.dev.Condition().Cursor] <= common {
-		for _, e := range p.dev.Entries() {
-			if e.Phase == device.Acknowledged && p.w.model.outcomes[e.Mutation.ID] == nil {
-				p.lost[e.Mutation.ID] = true
-				p.w.report.Unprovable++
-			}
-		}
-	}
-	p.backup = nil // a copy from the lost history would have the same blind spot
 	p.shown = 0
 	for cursor, covered := range p.reached {
 		if covered > common {
@@ -119,11 +110,7 @@ func (p *phone) checkWork() error {
 		return violated("delivery", "%s still has %d mutations to send", p.actor.Device, n)
 	}
 	for _, e := range p.dev.Entries() {
-		id := e.Mutation.ID
-		if e.Phase != device.Acknowledged || p.w.model.outcomes[id] != nil {
-			continue
-		}
-		if !p.lost[id] {
+		if e.Phase == device.Acknowledged && p.w.model.outcomes[e.Mutation.ID] == nil {
 			return violated("restore", "%s: %s %s was acknowledged at %d and is not in the journal", p.actor.Device, e.Mutation.Op, e.Mutation.Key(), e.Rev)
 		}
 	}

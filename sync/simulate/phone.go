@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/enroute-field/enroute/device"
 	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/sync"
@@ -28,12 +26,11 @@ type phone struct {
 	rough    bool           // things go wrong on the way
 	offline  int            // until this step
 	late     []latePage
-	reached  map[string]uint64  // by cursor: a lower bound of what it covers
-	shown    uint64             // a lower bound of the greatest cursor shown
-	complete map[string]bool    // cursors that cover exactly that
-	rows     int                // of pages since it was last set to 0
-	reported int                // how often it had to start over
-	lost     map[uuid.UUID]bool // mutations a restore took without a trace for it
+	reached  map[string]uint64 // by cursor: a lower bound of what it covers
+	shown    uint64            // a lower bound of the greatest cursor shown
+	complete map[string]bool   // cursors that cover exactly that
+	rows     int               // of pages since it was last set to 0
+	reported int               // how often it had to start over
 }
 
 // latePage is an answer that has not arrived yet.
@@ -51,7 +48,7 @@ var errLost = errors.New("lost on the way")
 func newPhone(ctx context.Context, w *world, user string, n int) (*phone, error) {
 	p := &phone{
 		w: w, actor: sync.Actor{User: user, Device: fmt.Sprintf("%s-%d", user, n), Name: user},
-		store: device.NewMemory(), reached: map[string]uint64{"": 0}, complete: map[string]bool{}, lost: map[uuid.UUID]bool{},
+		store: device.NewMemory(), reached: map[string]uint64{"": 0}, complete: map[string]bool{},
 		limit: pick(w, limits), rough: w.chance(50),
 	}
 	p.skew = pick(w, []time.Duration{0, 0, time.Minute, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour})

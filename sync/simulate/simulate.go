@@ -41,9 +41,6 @@ type Report struct {
 	Compared  int            // devices compared
 	Faults    map[string]int // by kind, how often it occurred
 	Refusals  map[string]int // by code
-	// Unprovable are acknowledged mutations that a restored backup lost and
-	// that their device had no means to miss: it had not pulled since.
-	Unprovable int
 }
 
 func newReport() Report { return Report{Faults: map[string]int{}, Refusals: map[string]int{}} }
@@ -58,7 +55,6 @@ func (r *Report) Add(o Report) {
 	r.Bodies += o.Bodies
 	r.Quiet += o.Quiet
 	r.Compared += o.Compared
-	r.Unprovable += o.Unprovable
 	r.Faults, r.Refusals = sum(r.Faults, o.Faults), sum(r.Refusals, o.Refusals)
 }
 
@@ -74,8 +70,8 @@ func sum(a, b map[string]int) map[string]int {
 
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d commits, %d documents, %d mutations (%d merged), %d pages with %d bodies, %d quiet moments with %d devices compared, %d unprovable\n",
-		r.Commits, r.Documents, r.Mutations, r.Merged, r.Pages, r.Bodies, r.Quiet, r.Compared, r.Unprovable)
+	fmt.Fprintf(&b, "%d commits, %d documents, %d mutations (%d merged), %d pages with %d bodies, %d quiet moments with %d devices compared\n",
+		r.Commits, r.Documents, r.Mutations, r.Merged, r.Pages, r.Bodies, r.Quiet, r.Compared)
 	for _, m := range []map[string]int{r.Faults, r.Refusals} {
 		for _, k := range slices.Sorted(maps.Keys(m)) {
 			fmt.Fprintf(&b, "  %s %d", k, m[k])
