@@ -59,7 +59,9 @@ func kinds() []*sync.Kind {
 				return sync.Edges{Open: true, Grants: []sync.Grant{g}}
 			}},
 		{Name: "paper", Access: office, Fields: []sync.Field{{Name: "folder", Type: sync.Reference, Refs: "folder"}},
-			Scope: func(_ sync.Reader, _ string, f sync.Fields) (string, error) { return "folder:" + text(f, "folder"), nil }},
+			Scope: func(_ sync.Reader, _ string, f sync.Fields) (string, error) {
+				return "folder:" + text(f, "folder"), nil
+			}},
 	}
 }
 
@@ -399,5 +401,48 @@ func TestFollowersSeeEveryCommitOnceMoreAfterARestart(t *testing.T) {
 	defer mu.Unlock()
 	if !slices.IsSorted(numbers) || !slices.Equal(slices.Compact(slices.Clone(numbers)), []uint64{1, 2, 3, 4}) {
 		t.Fatalf("heard %v", numbers)
+	}
+}
+
+// A follower that is about to write while its workspace is being evicted
+// neither blocks that nor loses its commit.
+func TestEvictionWhileAFollowerWrites(t *testing.T) {
+	t.Parallel()
+	entered, goOn, heard := make(chan struct{}, 1), make(chan struct{}), make(chan uint64, 100)
+	w := enginetest.New(t, enginetest.Options{
+		Kinds: kinds(), Seed: []sync.Mutation{enginetest.Create("settings", "settings", sync.Fields{"zone": "UTC"})},
+		Started: func(e *sync.Engine) func(context.Context) error {
+			e.Follow(sync.Follower{Name: "writer", Handle: func(ctx context.Context, w *sync.Workspace, c *sync.Commit) error {
+				if c.Number == 2 {
+					select {
+					case entered <- struct{}{}:
+					default:
+					}
+					<-goOn
+					_, err := w.Write(ctx, sync.System("writer"), sync.Write{
+						Mutations: []sync.Mutation{folder("made")}, Key: sync.DerivedID(w.Name(), "writer", c.Hash, 0)})
+					if err != nil {
+						return err
+					}
+				}
+				heard <- c.Number
+				return nil
+			}})
+			return nil
+		}})
+	w.MustWrite(sync.System("test"), folder("f1"))
+	<-entered
+	evicted := make(chan error, 1)
+	go func() { evicted <- w.Evict(context.Background()) }()
+	close(goOn)
+	if err := <-evicted; err != nil {
+		t.Fatal(err)
+	}
+	w.MustWrite(sync.System("test"), folder("f2")) // brings it back into memory
+	for n := uint64(0); n < 4; {
+		n = <-heard
+	}
+	if !w.Has("folder", "made") || len(w.All("folder")) != 3 {
+		t.Fatalf("folders %v", w.All("folder"))
 	}
 }

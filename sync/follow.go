@@ -31,13 +31,20 @@ func (m *machine) follow() {
 	m.e.mu.Lock()
 	w, followers := m.e.workspaces[m.name], m.e.followers
 	m.e.mu.Unlock()
+	ctx, end := context.WithCancel(m.e.ctx)
+	m.endFollowing = end
 	for _, f := range followers {
-		m.following.Go(func() { m.runFollower(w, f) })
+		m.following.Go(func() { m.runFollower(ctx, w, f) })
 	}
 }
 
-func (m *machine) runFollower(w *Workspace, f Follower) {
-	ctx := m.lifetime
+// unfollow ends the followers and waits for them.
+func (m *machine) unfollow() {
+	m.endFollowing()
+	m.following.Wait()
+}
+
+func (m *machine) runFollower(ctx context.Context, w *Workspace, f Follower) {
 	pause := 100 * time.Millisecond
 	for ctx.Err() == nil {
 		err := m.followFrom(ctx, w, f)

@@ -31,11 +31,10 @@ type machine struct {
 	wake         chan struct{} // tells followers of new commits; replaced at each
 	wakeMu       sync.Mutex
 	following    sync.WaitGroup
-	saved        atomic.Uint64   // head of the last checkpoint
-	savedAt      atomic.Int64    // Unix time of it
-	lifetime     context.Context // ends with endFollowing
-	endFollowing context.CancelFunc
-	broken       error // set when the state can no longer be trusted
+	saved        atomic.Uint64      // head of the last checkpoint
+	savedAt      atomic.Int64       // Unix time of it
+	endFollowing context.CancelFunc // ends the followers
+	broken       error              // set when the state can no longer be trusted
 }
 
 // load builds the machine from the newest checkpoint and the journal after it.
@@ -55,7 +54,6 @@ func (e *Engine) load(ctx context.Context, name string) (*machine, error) {
 	}
 	m.presence.lower(m.st.head.Number)
 	m.streams.open = map[*Stream]struct{}{}
-	m.lifetime, m.endFollowing = context.WithCancel(e.ctx)
 	go m.write()
 	m.follow()
 	return m, nil

@@ -41,15 +41,31 @@ func (m *machine) wantsCheckpoint() bool {
 func (w *Workspace) Evict(ctx context.Context) error {
 	w.loading.Lock()
 	defer w.loading.Unlock()
+	m := w.idle(false)
+	if m == nil {
+		return nil
+	}
+	// Followers use the workspace themselves: they end while it still stands.
+	m.unfollow()
+	if w.idle(true) == nil {
+		m.follow()
+		return nil
+	}
+	return m.shut(ctx, true)
+}
+
+// idle gives the machine if nobody uses it, and takes it out if told to.
+func (w *Workspace) idle(take bool) *machine {
 	w.mu.Lock()
-	if w.m == nil || w.users > 0 {
-		w.mu.Unlock()
+	defer w.mu.Unlock()
+	if w.users > 0 {
 		return nil
 	}
 	m := w.m
-	w.m = nil
-	w.mu.Unlock()
-	return m.shut(ctx, true)
+	if take {
+		w.m = nil
+	}
+	return m
 }
 
 // unload is for the engine's close: in use or not.
@@ -79,8 +95,7 @@ func (w *Workspace) take() *machine {
 
 // shut ends followers and writer, with or without saving checkpoint and notes.
 func (m *machine) shut(ctx context.Context, save bool) error {
-	m.endFollowing()
-	m.following.Wait()
+	m.unfollow()
 	var errs []error
 	if save {
 		_, err := m.submit(ctx, &request{save: true})

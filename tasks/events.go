@@ -17,7 +17,7 @@ func (t taskRules) move(tx *sync.Tx, ch *sync.Change, from, to string) error {
 	if err := t.enter(tx, ch, to); err != nil {
 		return err
 	}
-	record(tx, ch, to, from, false)
+	record(tx, ch, to, from, moved)
 	return nil
 }
 
@@ -77,8 +77,17 @@ func freezeClient(r sync.Reader, f sync.Fields) error {
 // eventSpace is the name space of the ids of events (RFC 9562, version 5).
 var eventSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:enroute:task-event"))
 
+// effect of a reported state.
+type effect int
+
+const (
+	moved    effect = iota // the task went there
+	repeated               // it had been there in this visit
+	flagged                // it could not go there, a person must look
+)
+
 // record appends an event. Its id is its place in the list, which only grows.
-func record(tx *sync.Tx, ch *sync.Change, state, from string, flagged bool) {
+func record(tx *sync.Tx, ch *sync.Change, state, from string, e effect) {
 	events, _ := ch.New.Fields["events"].([]any)
 	place := ch.Key.ID + "/" + strconv.Itoa(len(events))
 	event := map[string]any{
@@ -87,7 +96,8 @@ func record(tx *sync.Tx, ch *sync.Change, state, from string, flagged bool) {
 		"at":         members.Instant(ch.At),
 		"deviceAt":   members.Instant(ch.DeviceAt),
 		"receivedAt": members.Instant(ch.Received),
-		"flagged":    flagged,
+		"moved":      e == moved,
+		"flagged":    e == flagged,
 	}
 	for name, value := range map[string]string{
 		"from": from, "reason": ch.Reason, "employee": tx.Actor().User, "device": tx.Actor().Device,
@@ -105,11 +115,11 @@ func record(tx *sync.Tx, ch *sync.Change, state, from string, flagged bool) {
 // keepFact records a state that was reached offline and does not move the
 // task. Unless the visit has been there already, a person must look at it.
 func keepFact(tx *sync.Tx, ch *sync.Change, from, to string) error {
-	reached := slices.Contains(visit(ch.Old.Fields), to)
-	record(tx, ch, to, from, !reached)
-	if reached {
+	if slices.Contains(visit(ch.Old.Fields), to) {
+		record(tx, ch, to, from, repeated)
 		return nil
 	}
+	record(tx, ch, to, from, flagged)
 	reason := "illegalState"
 	if !tx.Role().Office() {
 		late, err := tooLate(tx, ch)
@@ -132,7 +142,7 @@ func keepFact(tx *sync.Tx, ch *sync.Change, from, to string) error {
 func visit(f sync.Fields) []string {
 	var out []string
 	for _, event := range slices.Backward(members.Objects(f, "events")) {
-		if members.Flag(event, "flagged") {
+		if !members.Flag(event, "moved") {
 			continue
 		}
 		state, from := members.Text(event, "state"), members.Text(event, "from")
@@ -151,7 +161,7 @@ func visit(f sync.Fields) []string {
 // allows, by the clocks of those who took both.
 func within(ch *sync.Change, state string, step Transition) bool {
 	for _, event := range slices.Backward(members.Objects(ch.Old.Fields, "events")) {
-		if members.Text(event, "state") != state || members.Flag(event, "flagged") {
+		if members.Text(event, "state") != state || !members.Flag(event, "moved") {
 			continue
 		}
 		since := ch.At.Sub(members.Time(event, "at"))

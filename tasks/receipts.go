@@ -129,14 +129,9 @@ func (r *Receipts) settle(ctx context.Context) {
 	}
 }
 
-// read the open tasks of a workspace into the ledger. Since when their
-// employees have them is not known: who is shown the present head does.
+// read the open tasks of a workspace into the ledger.
 func (r *Receipts) read(ctx context.Context, name string) error {
 	w, err := r.engine.Open(ctx, name)
-	if err != nil {
-		return err
-	}
-	head, err := w.Head(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,7 +144,7 @@ func (r *Receipts) read(ctx context.Context, name string) error {
 			return err
 		}
 		for _, body := range page.Items {
-			if err := r.awaitListed(ctx, w, body, head.Number); err != nil {
+			if err := r.awaitListed(ctx, w, body); err != nil {
 				return err
 			}
 		}
@@ -162,7 +157,7 @@ func (r *Receipts) read(ctx context.Context, name string) error {
 
 const pageOfTasks = 500
 
-func (r *Receipts) awaitListed(ctx context.Context, w *sync.Workspace, body []byte, head uint64) error {
+func (r *Receipts) awaitListed(ctx context.Context, w *sync.Workspace, body []byte) error {
 	var h struct {
 		ID  string `json:"id"`
 		Rev uint64 `json:"rev"`
@@ -174,7 +169,7 @@ func (r *Receipts) awaitListed(ctx context.Context, w *sync.Workspace, body []by
 	if err != nil {
 		return err
 	}
-	return r.await(ctx, w, waiting{task: h.ID, rev: h.Rev, number: max(h.Rev, head)}, f)
+	return r.await(ctx, w, h.ID, h.Rev, f)
 }
 
 // follow keeps the ledger up with the journal.
@@ -192,7 +187,7 @@ func (r *Receipts) follow(ctx context.Context, w *sync.Workspace, c *sync.Commit
 			if err != nil {
 				return fmt.Errorf("read %s: %w", v.Key, err)
 			}
-			if err := r.await(ctx, w, waiting{task: v.ID, rev: v.Rev, number: v.Rev}, f); err != nil {
+			if err := r.await(ctx, w, v.ID, v.Rev, f); err != nil {
 				return err
 			}
 		}
@@ -200,14 +195,16 @@ func (r *Receipts) follow(ctx context.Context, w *sync.Workspace, c *sync.Commit
 	return nil
 }
 
-// await notes by whom a task with these fields waits to be received.
-func (r *Receipts) await(ctx context.Context, w *sync.Workspace, at waiting, f sync.Fields) error {
+// await notes by whom a task, as a commit left it, waits to be received.
+func (r *Receipts) await(ctx context.Context, w *sync.Workspace, id string, rev uint64, f sync.Fields) error {
+	at := waiting{task: id, rev: rev}
 	if Category(members.Text(f, "category")) == Open {
-		all, err := assignees(ctx, w, f)
+		all, since, err := assignees(ctx, w, f)
 		if err != nil {
 			return err
 		}
 		given := members.Object(f, "receipts")
+		at.number = max(rev, since)
 		at.employees = slices.DeleteFunc(all, func(employee string) bool {
 			return members.Text(members.Object(given, employee), "receivedAt") != ""
 		})
@@ -218,21 +215,22 @@ func (r *Receipts) await(ctx context.Context, w *sync.Workspace, at waiting, f s
 	return nil
 }
 
-// assignees are the employees of a task, those of its teams included, each once.
-func assignees(ctx context.Context, w *sync.Workspace, f sync.Fields) ([]string, error) {
-	all := members.Texts(f, "employeeIds")
+// assignees are the employees of a task, those of its teams included, each
+// once, and the commit since when the teams have been what they are.
+func assignees(ctx context.Context, w *sync.Workspace, f sync.Fields) (all []string, since uint64, err error) {
+	all = members.Texts(f, "employeeIds")
 	for _, team := range members.Texts(f, "teamIds") {
 		doc, err := w.Document(ctx, sync.Key{Kind: company.KindTeam, ID: team})
 		if errors.Is(err, sync.ErrMissing) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read team %s: %w", team, err)
+			return nil, 0, fmt.Errorf("read team %s: %w", team, err)
 		}
-		all = append(all, members.Texts(doc.Fields, "memberIds")...)
+		all, since = append(all, members.Texts(doc.Fields, "memberIds")...), max(since, doc.Rev)
 	}
 	slices.Sort(all)
-	return slices.Compact(all), nil
+	return slices.Compact(all), since, nil
 }
 
 // write one commit with the receipts that are due, by task.

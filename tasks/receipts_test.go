@@ -93,7 +93,12 @@ func TestReceiptsAfterARestartAndByTeam(t *testing.T) {
 	comesBack(w, uma)
 	awaitReceipt(t, w, "uma")
 	comesBack(w, tim)
-	w.MustWrite(denis, enginetest.Update("team", "north", 0, sync.Fields{"memberIds": []any{"tim"}}))
+	w.MustWrite(denis, enginetest.Update("team", "north", 0, sync.Fields{"memberIds": []any{"tim", "tom"}}))
+	comesBack(w, tom)
+	awaitReceipt(t, w, "tom")
+	if got := receiptsOf(w)["tim"]; got != nil {
+		t.Errorf("what he had before he was in the team counts as a receipt: %v", got)
+	}
 	comesBack(w, tim)
 	awaitReceipt(t, w, "tim")
 }

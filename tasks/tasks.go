@@ -8,6 +8,7 @@ import (
 
 	"github.com/enroute-field/enroute/clients"
 	"github.com/enroute-field/enroute/company"
+	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/internal/members"
 	"github.com/enroute-field/enroute/sync"
 )
@@ -38,7 +39,7 @@ func Kinds() []*sync.Kind {
 			return Scope(id), nil
 		},
 		Edges:  edges,
-		Unique: []sync.Unique{{Field: "number", Code: "value_taken"}},
+		Unique: []sync.Unique{{Field: "number", Code: string(fault.ValueTaken)}},
 		Access: map[sync.Role]sync.Access{
 			sync.RoleAdmin: all, sync.RoleDispatcher: all,
 			sync.RoleTechnician: {Create: true, Update: true},

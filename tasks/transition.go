@@ -25,7 +25,7 @@ func (t taskRules) begin(tx *sync.Tx, ch *sync.Change) error {
 		return err
 	}
 	if len(members.Objects(ch.New.Fields, "events")) == 0 {
-		record(tx, ch, state, "", false)
+		record(tx, ch, state, "", moved)
 	}
 	return nil
 }
@@ -50,7 +50,6 @@ func (t taskRules) mayBegin(role sync.Role, state string, ch *sync.Change) error
 // and cannot be taken any more is kept as an event and put before the office.
 func (t taskRules) transition(tx *sync.Tx, ch *sync.Change) error {
 	from := members.Text(ch.Old.Fields, "state")
-	ch.New.Fields["state"] = from
 	to, asked := ch.Asked["state"].(string)
 	office := tx.Role().Office()
 	if !asked || to == from && (office || !ch.Offline) {
@@ -81,8 +80,12 @@ func isFact(err error) bool {
 func (t taskRules) check(tx *sync.Tx, ch *sync.Change, from, to string) error {
 	office := tx.Role().Office()
 	if !office {
-		if late, err := tooLate(tx, ch); err != nil || late {
-			return orForbidden(err)
+		late, err := tooLate(tx, ch)
+		if err != nil {
+			return err
+		}
+		if late {
+			return fault.New(fault.Forbidden)
 		}
 	}
 	step, ok := t.workflow.step(from, to, office)
@@ -95,25 +98,22 @@ func (t taskRules) check(tx *sync.Tx, ch *sync.Change, from, to string) error {
 	if !ok || step.Within > 0 && !within(ch, from, step) {
 		return fault.New(fault.IllegalTransition, "from", from, "to", to)
 	}
-	if step.Reason && ch.Reason == "" {
-		return fault.New(fault.ReasonRequired, "to", to)
-	}
-	if step.Assignee {
-		if err := needAssignee(ch.New.Fields); err != nil {
-			return err
-		}
-	}
-	if step.Signed && members.Flag(ch.New.Fields, "signatureRequired") && len(members.Object(ch.New.Fields, "signature")) == 0 {
-		return fault.New(fault.SignatureRequired)
-	}
-	return nil
+	return step.lacks(ch)
 }
 
-func orForbidden(err error) error {
-	if err != nil {
-		return err
+// lacks says what the step asks for and is not there.
+func (t Transition) lacks(ch *sync.Change) error {
+	if t.Reason && ch.Reason == "" {
+		return fault.New(fault.ReasonRequired, "to", t.To)
 	}
-	return fault.New(fault.Forbidden)
+	f := ch.New.Fields
+	if t.Signed && members.Flag(f, "signatureRequired") && len(members.Object(f, "signature")) == 0 {
+		return fault.New(fault.SignatureRequired)
+	}
+	if t.Assignee {
+		return needAssignee(f)
+	}
+	return nil
 }
 
 func needAssignee(f sync.Fields) error {

@@ -121,6 +121,18 @@ func expectConflict(t *testing.T, w *enginetest.World, reason string) {
 	}
 }
 
+func TestAFlaggedStateWasNotReached(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	task(t, w, "dispatched", "tom")
+	for range 2 {
+		res := w.PushOne(tom, seen(step("completed", "")))
+		if e := lastEvent(w); res.Status != sync.Merged || e["flagged"] != true {
+			t.Errorf("%+v, event %v", res, e)
+		}
+	}
+}
+
 func TestReopeningHasAnEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -11,6 +11,7 @@ type lane struct {
 	busy    bool
 	appends int // that wait
 	passed  int // appends since the projector's last turn
+	owed    int // how many may pass a projector that waits; 0: none waits
 }
 
 // How many appends go before a projector that waits.
@@ -30,7 +31,7 @@ func (l *lane) enter() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.appends++
-	for l.busy {
+	for l.busy || l.owed > 0 && l.passed >= l.owed {
 		l.free.Wait()
 	}
 	l.appends--
@@ -42,14 +43,14 @@ func (l *lane) enter() {
 func (l *lane) enterBehind(urgent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	limit := patience
+	l.owed = patience
 	if urgent {
-		limit = patienceUrgent
+		l.owed = patienceUrgent
 	}
-	l.passed = min(l.passed, limit) // appends of an idle past do not count twice
-	for l.busy || (l.appends > 0 && l.passed < limit) {
+	for l.busy || l.appends > 0 && l.passed < l.owed {
 		l.free.Wait()
 	}
+	l.owed = 0
 	l.passed = 0
 	l.busy = true
 }

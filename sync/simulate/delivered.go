@@ -22,7 +22,6 @@ func (w *world) sends(a sync.Actor, all []sync.Mutation, since uint64, console b
 			w.report.Mutations++
 		}
 		s.since = min(s.since, since)
-		s.times++
 	}
 }
 
@@ -78,12 +77,11 @@ func (w *world) checkDelivered() error {
 }
 
 // forgetLost is for after a restore: what the backup does not have was lost.
-// common is the last commit that both histories have.
-func (w *world) forgetLost(common uint64) {
+func (w *world) forgetLost(before *model) {
+	common := before.common(w.model)
 	for id, s := range w.sent {
-		o := w.model.outcomes[id]
-		if o == nil || o.commits[0] > common {
-			s.answered = nil
+		if o := before.outcomes[id]; o != nil && o.commits[0] > common {
+			s.answered, s.idle = nil, o.idle
 		}
 	}
 	for _, p := range w.phones {
@@ -104,13 +102,13 @@ func (p *phone) forgetLost(common uint64) {
 }
 
 // checkWork: an active person's device has nothing left to send, and all that
-// was acknowledged to it is in the journal.
+// was acknowledged to it is in the journal, unless it changed nothing.
 func (p *phone) checkWork() error {
 	if n := p.dev.Condition().Waiting; n > 0 {
 		return violated("delivery", "%s still has %d mutations to send", p.actor.Device, n)
 	}
 	for _, e := range p.dev.Entries() {
-		if e.Phase == device.Acknowledged && p.w.model.outcomes[e.Mutation.ID] == nil {
+		if e.Phase == device.Acknowledged && p.w.model.outcomes[e.Mutation.ID] == nil && !p.w.sent[e.Mutation.ID].idle {
 			return violated("restore", "%s: %s %s was acknowledged at %d and is not in the journal", p.actor.Device, e.Mutation.Op, e.Mutation.Key(), e.Rev)
 		}
 	}

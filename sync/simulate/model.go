@@ -43,6 +43,7 @@ type outcome struct {
 	commits []uint64
 	user    string
 	status  sync.Status
+	idle    bool // it changed nothing
 }
 
 func newModel() *model {
@@ -133,13 +134,14 @@ func (m *model) change(v *sync.Version) error {
 func (m *model) note(o *sync.Outcome) error {
 	var r struct {
 		Status sync.Status `json:"status"`
+		Rev    uint64      `json:"rev"`
 	}
 	if err := json.Unmarshal(o.Result, &r); err != nil {
 		return fmt.Errorf("read the result of %s: %w", o.ID, err)
 	}
 	got := m.outcomes[o.ID]
 	if got == nil {
-		got = &outcome{user: o.User, status: r.Status}
+		got = &outcome{user: o.User, status: r.Status, idle: r.Rev < m.head}
 		m.outcomes[o.ID] = got
 	}
 	got.commits = append(got.commits, m.head)

@@ -270,14 +270,21 @@ func (at *moment) checkReach(s *sent) error {
 	if (old != nil || alone) && !at.had(now.scope, s.since, at.c.Number) {
 		return violated("authority", "commit %d: %s put %s into %s, which was not his", at.c.Number, at.c.Actor.Device, s.Key(), now.scope)
 	}
+	var known []sync.Key // named before, and no news
+	if old != nil {
+		known = references(old.f)
+	}
 	for _, ref := range references(s.Set) {
+		if slices.Contains(known, ref) {
+			continue
+		}
 		d := at.w.model.docs[ref]
 		was := at.old[ref]
 		if was == nil {
 			was = d
 		}
 		if d == nil || !at.had(d.scope, s.since, at.c.Number) && !at.had(was.scope, s.since, at.c.Number) {
-			return violated("authority", "commit %d: %s referred to %s, which was not his to see", at.c.Number, at.c.Actor.Device, ref)
+			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d: %s %s %v", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, s.Op, s.Key(), s.Set)
 		}
 	}
 	return nil
@@ -294,7 +301,7 @@ func (at *moment) mutationsOf(key sync.Key) []*sent {
 	return out
 }
 
-// references that a mutation sets.
+// references to other documents among the fields.
 func references(set sync.Fields) []sync.Key {
 	var out []sync.Key
 	for field, kind := range map[string]string{"clientId": "client", "locationId": "location", "contactId": "contact"} {

@@ -85,6 +85,9 @@ func (s *server) restart(ctx context.Context) error {
 func (s *server) crash(ctx context.Context) error {
 	s.disk.fail(false)
 	s.engine.Abandon()
+	for _, p := range s.w.phones {
+		p.shown = 0 // the server may have forgotten which cursors it was shown
+	}
 	s.newEngine()
 	return s.open(ctx)
 }

@@ -229,11 +229,7 @@ func (w *world) restart(ctx context.Context) error {
 func (w *world) crash(ctx context.Context) error {
 	w.logf("crash")
 	w.count("crash")
-	err := w.server.crash(ctx)
-	for _, p := range w.phones {
-		p.shown = 0 // what it showed may be forgotten
-	}
-	return err
+	return w.server.crash(ctx)
 }
 
 func (w *world) backup(ctx context.Context) error {
@@ -259,7 +255,7 @@ func (w *world) restore(ctx context.Context) error {
 	if common < before.head {
 		w.count("restored backup")
 	}
-	w.forgetLost(common)
+	w.forgetLost(before)
 	return nil
 }
 

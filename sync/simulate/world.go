@@ -51,7 +51,7 @@ type sent struct {
 	since   uint64 // a lower bound of the greatest cursor its device had shown
 	// answered is the first answer; nil if none came.
 	answered *sync.Result
-	times    int
+	idle     bool // it changed nothing, in a history that was lost
 }
 
 // clock is the server's: it stands until a step moves it.
