@@ -107,8 +107,7 @@ func TestOnePrimaryWhateverIsDone(t *testing.T) {
 	round := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		round++
-		for step := range rapid.IntRange(1, 8).Draw(rt, "steps") {
-			_ = step
+		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
 			w.PushOne(denisPhone, drawContactChange(rt, round))
 			w.Clock.Advance(time.Second)
 		}
@@ -120,6 +119,9 @@ func TestOnePrimaryWhateverIsDone(t *testing.T) {
 			if got := primaries(w, client); some && len(got) != 1 || !some && len(got) != 0 {
 				rt.Fatalf("primary contacts of %s: %v", client, got)
 			}
+		}
+		for id := range w.All("contact") {
+			w.MustWrite(denis, enginetest.Delete("contact", id, 0))
 		}
 	})
 }

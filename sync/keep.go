@@ -16,14 +16,16 @@ func (t *Tx) keepConflicts(ch *Change) error {
 	for i := range ch.conflicts {
 		c := &ch.conflicts[i]
 		id := t.derived(fmt.Sprintf("%s/%s/%d", ch.Key, c.Field, i))
-		err := t.w.keep(t, Key{kindConflict, id}, t.w.b.scopeOf(ch.Key), Fields{
+		fields := Fields{
 			"docKind": ch.Key.Kind, "docId": ch.Key.ID, "field": c.Field,
 			"kept": clone(c.Kept), "discarded": clone(c.Discarded),
 			"level": c.Level, "reason": c.Reason, "resolved": false,
-			"by":    t.w.author(ch.At),
-			"other": map[string]any{"origin": c.Other.By, "at": timeText(c.Other.At)},
-		})
-		if err != nil {
+			"by": t.w.author(ch.At),
+		}
+		if c.Other.By != "" { // some rules know of no other change
+			fields["other"] = map[string]any{"origin": c.Other.By, "at": timeText(c.Other.At)}
+		}
+		if err := t.w.keep(t, Key{kindConflict, id}, t.w.b.scopeOf(ch.Key), fields); err != nil {
 			return err
 		}
 	}

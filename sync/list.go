@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/enroute-field/enroute/internal/fault"
 )
@@ -58,7 +59,7 @@ func (m *machine) list(ctx context.Context, a Actor, req ListRequest) (*ListPage
 		return nil, err
 	}
 	if found.Next != nil {
-		page.Next, err = encodePlace(req.Kind, found.Next)
+		page.Next, err = encodePlace(req, found.Next)
 	}
 	return page, err
 }
@@ -136,7 +137,7 @@ func (m *machine) query(req ListRequest) (Query, error) {
 		return q, nil
 	}
 	var err error
-	q.After, err = decodePlace(req.Kind, req.After, len(req.Sort))
+	q.After, err = decodePlace(req)
 	return q, err
 }
 
@@ -149,27 +150,29 @@ func asks(filters []Filter, field string) bool {
 	return false
 }
 
-// listToken is what "after" holds.
+// listToken is what "after" holds: a place, and the list in whose order it is one.
 type listToken struct {
 	Kind  string    `json:"k"`
+	Sort  []SortKey `json:"s,omitempty"`
 	Place ListPlace `json:"p"`
 }
 
-func encodePlace(kind string, p *ListPlace) (string, error) {
-	b, err := json.Marshal(listToken{kind, *p})
+func encodePlace(req ListRequest, p *ListPlace) (string, error) {
+	b, err := json.Marshal(listToken{req.Kind, req.Sort, *p})
 	if err != nil {
 		return "", fmt.Errorf("encode list place: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(b), nil
 }
 
-func decodePlace(kind, text string, keys int) (*ListPlace, error) {
+func decodePlace(req ListRequest) (*ListPlace, error) {
 	var t listToken
-	b, err := base64.RawURLEncoding.DecodeString(text)
+	b, err := base64.RawURLEncoding.DecodeString(req.After)
 	if err == nil {
 		err = json.Unmarshal(b, &t)
 	}
-	if err == nil && (t.Kind != kind || len(t.Place.Order) != keys || len(t.Place.Missing) != keys) {
+	keys := len(req.Sort)
+	if err == nil && (t.Kind != req.Kind || !slices.Equal(t.Sort, req.Sort) || len(t.Place.Order) != keys || len(t.Place.Missing) != keys) {
 		err = errors.New("place of another list")
 	}
 	if err != nil {

@@ -21,7 +21,7 @@ func (t taskRules) apply(tx *sync.Tx, ch *sync.Change) error {
 		return nil
 	}
 	steps := []func(*sync.Tx, *sync.Change) error{
-		checkPlan, checkClient, sign, addReceipts, flagLateWork, t.transition,
+		keepReports, checkPlan, checkClient, sign, addReceipts, flagLateWork, t.transition,
 	}
 	if ch.Op == sync.Create {
 		steps = []func(*sync.Tx, *sync.Change) error{
@@ -31,6 +31,20 @@ func (t taskRules) apply(tx *sync.Tx, ch *sync.Change) error {
 	for _, step := range steps {
 		if err := step(tx, ch); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// keepReports refuses to take away what a task always has, and what the field
+// reported.
+func keepReports(_ *sync.Tx, ch *sync.Change) error {
+	for _, name := range ch.Unset {
+		switch name {
+		case "state":
+			return fault.Invalid(fault.At(name, fault.Required))
+		case "signature", "receipts":
+			return fault.New(fault.FieldNotAllowed, "field", name)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/internal/members"
@@ -107,13 +108,25 @@ func (t Transition) lacks(ch *sync.Change) error {
 		return fault.New(fault.ReasonRequired, "to", t.To)
 	}
 	f := ch.New.Fields
-	if t.Signed && members.Flag(f, "signatureRequired") && len(members.Object(f, "signature")) == 0 {
+	if t.Signed && members.Flag(f, "signatureRequired") && !signed(members.Object(f, "signature")) {
 		return fault.New(fault.SignatureRequired)
 	}
 	if t.Assignee {
 		return needAssignee(f)
 	}
 	return nil
+}
+
+// signed says whether a signature counts. Somebody absent or unwilling is as
+// good as one, if it is said why.
+func signed(signature map[string]any) bool {
+	switch members.Text(signature, "outcome") {
+	case "signed":
+		return true
+	case "absent", "refused":
+		return strings.TrimSpace(members.Text(signature, "reason")) != ""
+	}
+	return members.Text(signature, "name")+members.Text(signature, "drawing") != ""
 }
 
 func needAssignee(f sync.Fields) error {

@@ -1,6 +1,7 @@
 package tasks_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -274,6 +275,11 @@ func TestASignatureIsAskedWhereItIsOwed(t *testing.T) {
 	if res := w.PushOne(tom, seen(step("completed", ""))); res.Status != sync.Merged || lastEvent(w)["flagged"] != true {
 		t.Errorf("from a phone: %+v, %v", res, lastEvent(w))
 	}
+	for _, signature := range []map[string]any{{"outcome": "absent"}, {"outcome": "refused", "reason": " "}, {}} {
+		done := step("completed", "")
+		done.Set["signature"] = signature
+		expectCode(t, fmt.Sprint(signature), w.Write(denis, done), fault.SignatureRequired)
+	}
 	done := seen(step("completed", ""))
 	done.Set["signature"] = map[string]any{"outcome": "refused", "reason": "in a hurry"}
 	if res := w.PushOne(tom, done); res.Status != sync.Applied {
@@ -281,6 +287,18 @@ func TestASignatureIsAskedWhereItIsOwed(t *testing.T) {
 	}
 	if got := w.Fields("task", "t")["state"]; got != "completed" {
 		t.Errorf("state is %v", got)
+	}
+}
+
+func TestNobodyTakesAwayWhatTheFieldReported(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	task(t, w, "inProgress", "tom")
+	w.MustWrite(denis, enginetest.Update("task", "t", 0, sync.Fields{"signature": map[string]any{"outcome": "signed", "name": "Lise"}}))
+	for field, want := range map[string]fault.Code{
+		"state": fault.InvalidInput, "signature": fault.FieldNotAllowed, "receipts": fault.FieldNotAllowed, "events": fault.InvalidInput,
+	} {
+		expectCode(t, "no "+field, w.Write(denis, enginetest.Update("task", "t", 0, sync.Fields{field: nil})), want)
 	}
 }
 

@@ -193,7 +193,16 @@ func TestListPages(t *testing.T) {
 	if got := last.ids("items"); !slices.Equal(got, []string{"c3"}) || last.object()["next"] != nil {
 		t.Errorf("last page %s", last.body)
 	}
-	w.do("GET", "/v1/clients?after=forged", ana, nil).problem(http.StatusGone, "gone")
+	next := url.QueryEscape(first.text("next"))
+	for _, query := range []string{
+		"/v1/clients?after=forged",
+		"/v1/tasks?sort=number&limit=2&after=" + next,
+		"/v1/clients?disabled=false,true&sort=-name&limit=2&after=" + next,
+		"/v1/clients?disabled=false,true&sort=code&limit=2&after=" + next,
+		"/v1/clients?disabled=false,true&limit=2&after=" + next,
+	} {
+		w.do("GET", query, ana, nil).problem(http.StatusGone, "gone")
+	}
 }
 
 func TestListsRefuse(t *testing.T) {

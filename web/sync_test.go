@@ -193,7 +193,9 @@ func TestNumbersNeverOverlap(t *testing.T) {
 	for _, count := range []any{0, 1001, -5} {
 		w.do("POST", "/v1/sync/numbers", tim, map[string]any{"kind": "task", "count": count}).problem(422, "invalid").blames("count", "out_of_range")
 	}
-	w.do("POST", "/v1/sync/numbers", tim, map[string]any{"kind": "nonsense", "count": 1}).want(http.StatusUnprocessableEntity)
+	for _, kind := range []string{"nonsense", "client", "counter"} {
+		w.do("POST", "/v1/sync/numbers", tim, map[string]any{"kind": kind, "count": 1}).problem(422, "invalid").blames("kind", "unknown_kind")
+	}
 }
 
 func TestReportShowsAmongDevices(t *testing.T) {

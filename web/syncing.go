@@ -111,6 +111,9 @@ func (s *Server) numbers(c *call) error {
 	if err := o.err(); err != nil {
 		return err
 	}
+	if k := s.o.Registry.Kind(kind); k == nil || k.Field("number") == nil {
+		return fault.Invalid(fault.At("kind", fault.UnknownKind, "kind", kind))
+	}
 	if count < 1 || count > maxNumbers {
 		return fault.Invalid(fault.At("count", fault.OutOfRange, "min", "1", "max", strconv.Itoa(maxNumbers)))
 	}

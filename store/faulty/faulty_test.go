@@ -46,7 +46,7 @@ func commit(head sync.Head) *sync.Commit {
 // TestWithoutFaults: a wrapped store is a store.
 func TestWithoutFaults(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T, place string, idx sync.Indexer) sync.Store {
+	storetest.RunCore(t, func(t *testing.T, place string, idx sync.Indexer) sync.Store {
 		t.Helper()
 		return faulty.New(inner(t, place, idx), nil)
 	})
