@@ -152,7 +152,7 @@ func TestATaskAlwaysHasAState(t *testing.T) {
 	t.Parallel()
 	w := world(t)
 	task(t, w, "dispatched", "tom")
-	expectCode(t, "taken away", w.Write(denis, enginetest.Update("task", "t", 0, sync.Fields{"state": nil})), "")
+	expectCode(t, "taken away", w.Write(denis, enginetest.Update("task", "t", 0, sync.Fields{"state": nil})), fault.InvalidInput)
 	if f := w.Fields("task", "t"); f["state"] != "dispatched" || f["category"] != "open" {
 		t.Errorf("state is %v, category %v", f["state"], f["category"])
 	}
