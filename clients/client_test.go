@@ -50,7 +50,7 @@ func TestADuplicateMadeOfflineIsKeptUnderANumber(t *testing.T) {
 	}
 	for field, want := range map[string][2]any{"name": {"dupont (3)", "dupont"}, "code": {nil, "D-1"}} {
 		f := cases[field]
-		if f["docId"] != "mine" || f["kept"] != want[0] || f["discarded"] != want[1] || f["level"] != "decide" || f["reason"] != "duplicate" {
+		if f["docId"] != "mine" || f["kept"] != want[0] || f["discarded"] != want[1] || f["level"] != "decide" || f["reason"] != "duplicate" || f["other"] != nil {
 			t.Errorf("the case of %s: %v", field, f)
 		}
 	}

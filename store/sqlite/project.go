@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/enroute-field/enroute/sync"
 )
@@ -135,9 +136,40 @@ func (p *projector) run(ctx context.Context) {
 			}
 			continue
 		}
+		p.rest(job)
 		if err := p.do(ctx, job); err != nil {
 			p.log.Error("projection failed", "workspace", job.ws, "from", job.from, "error", err)
 			p.progress.failed(job.ws, err)
+		}
+	}
+}
+
+// Projecting competes with appends for the file and the processor. So the
+// projector rests while they come, but not for longer than longestRest, not
+// with more than restBacklog commits to project, and not while a query waits.
+const (
+	quiet       = 50 * time.Millisecond // without an append ends the rest
+	longestRest = 2 * time.Second
+	restBacklog = 1000
+)
+
+func (p *projector) rest(j job) {
+	if j.rebuild || j.to-j.from >= restBacklog {
+		return
+	}
+	end, pause := time.NewTimer(longestRest), time.NewTimer(quiet)
+	defer end.Stop()
+	defer pause.Stop()
+	for !p.progress.urgent() {
+		select {
+		case <-p.closing:
+			return
+		case <-end.C:
+			return
+		case <-pause.C:
+			return
+		case <-p.progress.wake: // an append, or a query that waits
+			pause.Reset(quiet)
 		}
 	}
 }
