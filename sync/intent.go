@@ -75,23 +75,34 @@ func (w *work) allowed(k *Kind, op Op) error {
 func (w *work) fields(in *intent, m *Mutation) error {
 	c := checker{trusted: w.trusted, role: w.role}
 	in.set = m.Set
-	if text, ok := in.set["reason"]; ok && in.kind.takesReason() {
-		in.set = maps.Clone(m.Set)
-		delete(in.set, "reason")
-		if c.word(&Field{Type: LongText, Max: 2000}, "reason", text); len(c.faults) == 0 {
-			in.reason = text.(string)
-		}
-	}
 	if err := in.clear(m.Unset); err != nil {
 		return err
+	}
+	if text, ok := in.set["reason"]; ok && in.kind.TakesReason() {
+		in.set = maps.Clone(in.set) // it is the sender's
+		delete(in.set, "reason")
+		in.reason = c.reason(text)
 	}
 	c.members(in.kind.Fields, in.set, "", 1)
 	return c.err()
 }
 
-// takesReason says whether "reason" in a mutation of the kind belongs to a
+// reason reads the word that comes with a transition; null is none.
+func (c *checker) reason(v any) string {
+	if v == nil {
+		return ""
+	}
+	c.word(&Field{Type: LongText, Max: MaxReason}, "reason", v)
+	text, _ := v.(string)
+	return text
+}
+
+// MaxReason is the length of a transition's reason in characters.
+const MaxReason = 2000
+
+// TakesReason says whether "reason" in a mutation of the kind belongs to a
 // transition rather than to a field.
-func (k *Kind) takesReason() bool {
+func (k *Kind) TakesReason() bool {
 	state := k.Field("state")
 	return state != nil && state.Policy == ByRules && k.Field("reason") == nil
 }

@@ -75,6 +75,15 @@ func (p *presence) changed() map[string][]byte {
 	return notes
 }
 
+// unsaved gives back what could not be saved.
+func (p *presence) unsaved(notes map[string][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k := range notes {
+		p.dirty[strings.TrimPrefix(k, presencePrefix)] = struct{}{}
+	}
+}
+
 // Presented is the greatest cursor number that the actor's device ever showed.
 func (w *Workspace) Presented(ctx context.Context, a Actor) (n uint64, err error) {
 	err = w.with(ctx, func(m *machine) error {

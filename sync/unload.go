@@ -111,5 +111,9 @@ func (m *machine) saveNotes(ctx context.Context) error {
 	if len(notes) == 0 {
 		return nil
 	}
-	return m.e.o.Store.SaveNotes(ctx, m.name, notes)
+	err := m.e.o.Store.SaveNotes(ctx, m.name, notes)
+	if err != nil {
+		m.presence.unsaved(notes)
+	}
+	return err
 }

@@ -302,6 +302,17 @@ func TestNobodyTakesAwayWhatTheFieldReported(t *testing.T) {
 	}
 }
 
+func TestANullReasonIsNone(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	task(t, w, "enRoute", "tom")
+	to := func(state string) sync.Mutation {
+		return enginetest.Update("task", "t", 0, sync.Fields{"state": state, "reason": nil})
+	}
+	expectCode(t, "where none is needed", w.Write(denis, to("inProgress")), "")
+	expectCode(t, "where one is", w.Write(denis, to("incomplete")), fault.ReasonRequired)
+}
+
 func TestTheClientIsFrozenAtTheEnd(t *testing.T) {
 	t.Parallel()
 	w := world(t)

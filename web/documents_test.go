@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -262,4 +263,42 @@ func TestPrivateKindsHaveNoAddress(t *testing.T) {
 	a := w.do("GET", "/v1/employees/ana", ana, nil).want(http.StatusOK)
 	a.without("argon2", "hash", "password")
 	w.do("GET", "/v1/devices", ana, nil).want(http.StatusOK).without("argon2", "tokenHash", "pushToken")
+}
+
+// TestOpenAPISaysWhatAPatchMayHold: null removes, within objects too, and what
+// is no field but may be sent is there.
+func TestOpenAPISaysWhatAPatchMayHold(t *testing.T) {
+	t.Parallel()
+	doc := open(t).do("GET", "/v1/openapi.json", "", nil).want(http.StatusOK).object()
+	at := func(path string) any {
+		v := doc["components"].(map[string]any)["schemas"]
+		for name := range strings.SplitSeq(path, "/") {
+			switch in := v.(type) {
+			case map[string]any:
+				v = in[name]
+			case []any:
+				i, err := strconv.Atoi(name)
+				if err != nil || i >= len(in) {
+					return nil
+				}
+				v = in[i]
+			}
+		}
+		return v
+	}
+	for path, want := range map[string]any{
+		"ClientPatch/properties/note/oneOf/1/type":                            "null",
+		"ClientPatch/properties/address/oneOf/1/type":                         "null",
+		"ClientPatch/properties/address/oneOf/0/properties/city/oneOf/1/type": "null",
+		"ClientPatch/properties/name/type":                                    "string",
+		"TaskPatch/properties/reason/type":                                    "string",
+		"TaskPatch/properties/items/oneOf/0/items/properties/removed/type":    "boolean",
+		"Task/properties/items/items/required/0":                              "id",
+		"Task/properties/reason":                                              nil,
+		"ClientPatch/properties/reason":                                       nil,
+	} {
+		if got := at(path); got != want {
+			t.Errorf("%s is %v, want %v", path, got, want)
+		}
+	}
 }

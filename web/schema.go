@@ -78,7 +78,7 @@ func fieldSchema(f *sync.Field) schema {
 	case sync.Object:
 		s = membersSchema(f.Members)
 	case sync.Elements:
-		s["type"], s["items"] = "array", membersSchema(f.Members)
+		s["type"], s["items"] = "array", elementSchema(f.Members)
 	}
 	annotate(s, f)
 	return s
@@ -117,6 +117,36 @@ func membersSchema(members []sync.Field) schema {
 	return s.with("properties", properties)
 }
 
+// elementSchema describes one element of a list that is merged by their ids.
+func elementSchema(members []sync.Field) schema {
+	properties, _ := membersSchema(members)["properties"].(schema)
+	if properties == nil {
+		properties = schema{}
+	}
+	properties["id"] = idSchema
+	properties["removed"] = schema{"type": "boolean", "description": "In a change: takes the element of this id out."}
+	return schema{"type": "object", "properties": properties, "required": []string{"id"}}
+}
+
+// patchSchema describes what a merge patch may say of a field; null takes it away.
+func patchSchema(f *sync.Field) schema {
+	s := fieldSchema(f)
+	if f.Type == sync.Object && f.Members != nil {
+		members := schema{}
+		for i := range f.Members {
+			members[f.Members[i].Name] = patchSchema(&f.Members[i])
+		}
+		s["properties"] = members
+	}
+	if f.Required {
+		return s
+	}
+	return schema{"oneOf": []schema{s, {"type": "null"}}}
+}
+
+// reasonSchema is of the word that may come with a change of state.
+var reasonSchema = schema{"type": "string", "maxLength": sync.MaxReason, "description": "Why the state changes; kept with its event."}
+
 // kindSchemas are the document of a kind, and what creates and changes it.
 func kindSchemas(k *sync.Kind) (document, create, patch schema) {
 	var required []string
@@ -128,13 +158,13 @@ func kindSchemas(k *sync.Kind) (document, create, patch schema) {
 			continue
 		}
 		asked[f.Name] = fieldSchema(f)
-		changed[f.Name] = schema{"oneOf": []schema{fieldSchema(f), {"type": "null"}}}
-		if f.Required {
-			changed[f.Name] = fieldSchema(f)
-		}
+		changed[f.Name] = patchSchema(f)
 		if f.Required && f.Default == nil {
 			required = append(required, f.Name)
 		}
+	}
+	if k.TakesReason() {
+		asked["reason"], changed["reason"] = reasonSchema, reasonSchema
 	}
 	fields["kind"], fields["id"], fields["rev"] = schema{"const": k.Name}, idSchema, revSchema
 	fields["scope"], fields["createdAt"], fields["updatedAt"] = textSchema, timeSchema, timeSchema

@@ -264,11 +264,11 @@ func (at *moment) checkReach(s *sent) error {
 		return violated("authority", "commit %d: %s %s took effect on nothing", at.c.Number, s.Op, s.Key())
 	}
 	if old != nil && !at.had(old.scope, s.since, at.c.Number) {
-		return violated("authority", "commit %d: %s changed %s in %s, which was not his", at.c.Number, at.c.Actor.Device, s.Key(), old.scope)
+		return violated("authority", "commit %d: %s changed %s in %s, which was not his since %d: %v", at.c.Number, at.c.Actor.Device, s.Key(), old.scope, s.since, at.w.model.spans[at.c.Actor.User][old.scope])
 	}
 	alone := len(at.mutationsOf(s.Key())) == 1 // else a later one may have given away what this one made
 	if (old != nil || alone) && !at.had(now.scope, s.since, at.c.Number) {
-		return violated("authority", "commit %d: %s put %s into %s, which was not his", at.c.Number, at.c.Actor.Device, s.Key(), now.scope)
+		return violated("authority", "commit %d: %s put %s into %s, which was not his since %d: %v", at.c.Number, at.c.Actor.Device, s.Key(), now.scope, s.since, at.w.model.spans[at.c.Actor.User][now.scope])
 	}
 	var known []sync.Key // named before, and no news
 	if old != nil {

@@ -45,12 +45,10 @@ func (m *model) heldThroughout(user, scope string, from, to uint64) bool {
 // heldSince says whether the user held the scope at some commit of
 // [from, to], and had not lost it for longer than grace before at.
 func (m *model) heldSince(user, scope string, from, to uint64, at time.Time, grace time.Duration) bool {
-	for _, s := range m.spans[user][scope] {
-		if s.from <= to && (s.to == 0 || s.to > from && at.Sub(m.ends[s.to-1]) <= grace) {
-			return true
-		}
+	reaches := func(s span) bool {
+		return s.from <= to && (s.to == 0 || s.to > from && at.Sub(m.ends[s.to-1]) <= grace)
 	}
-	return false
+	return slices.ContainsFunc(m.spans[user][scope], reaches) || slices.ContainsFunc(m.spans[user][everything], reaches)
 }
 
 // mostRows is the greatest number of rows that a step from n to the head may

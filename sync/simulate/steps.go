@@ -243,7 +243,11 @@ func (w *world) restore(ctx context.Context) error {
 		return nil
 	}
 	before := w.model
-	if err := w.server.restore(ctx, 1+w.rng.IntN(w.server.backups)); err != nil {
+	n := w.server.backups
+	if w.chance(20) {
+		n = 1 + w.rng.IntN(n) // mostly the newest, else the company never grows
+	}
+	if err := w.server.restore(ctx, n); err != nil {
 		return err
 	}
 	w.model, w.fields = newModel(), map[sync.Key]map[string]mark{}
