@@ -21,7 +21,7 @@ func (t taskRules) apply(tx *sync.Tx, ch *sync.Change) error {
 		return nil
 	}
 	steps := []func(*sync.Tx, *sync.Change) error{
-		keepReports, checkPlan, checkClient, sign, addReceipts, flagLateWork, t.transition,
+		keepReports, checkPlan, checkClient, setCurrency, sign, addReceipts, flagLateWork, t.transition,
 	}
 	if ch.Op == sync.Create {
 		steps = []func(*sync.Tx, *sync.Change) error{
@@ -114,8 +114,11 @@ func checkClient(tx *sync.Tx, ch *sync.Change) error {
 	return err
 }
 
-// setCurrency gives a new task that of its payer.
+// setCurrency gives a task without a currency that of its payer.
 func setCurrency(tx *sync.Tx, ch *sync.Change) error {
+	if ch.Op != sync.Create && !ch.Changed("currency") {
+		return nil
+	}
 	if members.Text(ch.New.Fields, "currency") != "" {
 		return company.CheckCurrency(ch.New.Fields, "currency")
 	}

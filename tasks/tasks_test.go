@@ -209,6 +209,12 @@ func TestThePayersCurrencyIsTheTasks(t *testing.T) {
 		}
 	}
 	expectCode(t, "not a currency", w.Write(denis, enginetest.Create("task", "t4", sync.Fields{"currency": "xxx"})), fault.InvalidInput)
+	expectCode(t, "not a currency later", w.Write(denis, enginetest.Update("task", "t1", 0, sync.Fields{"currency": "cad"})), fault.InvalidInput)
+	w.MustWrite(denis, enginetest.Update("task", "t1", 0, sync.Fields{"currency": "CHF"}))
+	w.MustWrite(denis, enginetest.Update("task", "t1", 0, sync.Fields{"currency": nil}))
+	if got := w.Fields("task", "t1")["currency"]; got != "CAD" {
+		t.Errorf("a task whose currency is taken away has %v", got)
+	}
 }
 
 func TestEveryTaskHasItsOwnNumber(t *testing.T) {

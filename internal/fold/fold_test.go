@@ -24,7 +24,7 @@ func TestName(t *testing.T) {
 		"Straße":                       "strasse",
 		"STRASSE":                      "strasse",
 		"Łódź":                         "lodz",
-		"ＡＢＣ\u00a0１２":                   "abc 12", // full width, no-break space
+		"ＡＢＣ\u00a0１２":                  "abc 12", // full width, no-break space
 		"ﬁn":                           "fin",
 		"tab\there":                    "tab here",
 		"株式会社":                         "株式会社",
