@@ -86,3 +86,15 @@ func access(technician sync.Access) map[sync.Role]sync.Access {
 		sync.RoleAdmin: all, sync.RoleDispatcher: all, sync.RoleTechnician: technician,
 	}
 }
+
+// leaveLocation takes a contact or equipment that moves to another client out
+// of the location where it was: that one belongs to the old client, and those
+// who see the new one may not see it.
+func leaveLocation(ch *sync.Change) {
+	if ch.New == nil || ch.Old == nil || !ch.Changed("clientId") {
+		return
+	}
+	if _, chosen := ch.Asked["locationId"]; !chosen {
+		delete(ch.New.Fields, "locationId")
+	}
+}

@@ -47,6 +47,7 @@ func notices() []string {
 }
 
 func contactRules(tx *sync.Tx, ch *sync.Change) error {
+	leaveLocation(ch)
 	if ch.New != nil {
 		if err := checkContact(tx, ch); err != nil {
 			return err

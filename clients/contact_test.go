@@ -141,3 +141,26 @@ func drawContactChange(t *rapid.T, round int) sync.Mutation {
 		return enginetest.Delete("contact", fmt.Sprintf("%s-%d", id, round), base)
 	}
 }
+
+// A location belongs to its client: what moves to another client leaves it.
+func TestMovingToAnotherClientLeavesTheLocation(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.MustWrite(denis, enginetest.Create("client", "other", sync.Fields{"name": "Other"}),
+		enginetest.Create("location", "shop", sync.Fields{"clientId": "dupont", "name": "Shop"}),
+		enginetest.Create("location", "barn", sync.Fields{"clientId": "other", "name": "Barn"}),
+		contact("a", "dupont", "locationId", "shop"),
+		enginetest.Create("equipment", "pump", sync.Fields{"clientId": "dupont", "name": "Pump", "locationId": "shop"}),
+		enginetest.Create("equipment", "fan", sync.Fields{"clientId": "dupont", "name": "Fan", "locationId": "shop"}))
+	w.MustWrite(denis,
+		enginetest.Update("contact", "a", 0, sync.Fields{"clientId": "other"}),
+		enginetest.Update("equipment", "pump", 0, sync.Fields{"clientId": "other"}),
+		enginetest.Update("equipment", "fan", 0, sync.Fields{"clientId": "other", "locationId": "barn"}))
+	for key, want := range map[sync.Key]any{
+		{Kind: "contact", ID: "a"}: nil, {Kind: "equipment", ID: "pump"}: nil, {Kind: "equipment", ID: "fan"}: "barn",
+	} {
+		if got := w.Fields(key.Kind, key.ID)["locationId"]; got != want {
+			t.Errorf("%s is at %v, should be at %v", key, got, want)
+		}
+	}
+}

@@ -28,5 +28,9 @@ func equipmentKind() *sync.Kind {
 			return sync.Edges{Refs: refs(KindLocation, members.Text(f, "locationId"))}
 		},
 		Access: access(sync.Access{Create: true, Update: true}),
+		Rules: func(_ *sync.Tx, ch *sync.Change) error {
+			leaveLocation(ch)
+			return nil
+		},
 	}
 }

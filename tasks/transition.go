@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -99,7 +100,28 @@ func (t taskRules) check(tx *sync.Tx, ch *sync.Change, from, to string) error {
 	if !ok || step.Within > 0 && !within(ch, from, step) {
 		return fault.New(fault.IllegalTransition, "from", from, "to", to)
 	}
+	if Category(members.Text(ch.Old.Fields, "category")) == Cancelled {
+		if err := clientTakesWork(tx, ch); err != nil {
+			return err
+		}
+	}
 	return step.lacks(ch)
+}
+
+// clientTakesWork refuses to bring a cancelled task back for a client that is
+// gone or disabled meanwhile: it would be new work.
+func clientTakesWork(r sync.Reader, ch *sync.Change) error {
+	if members.Text(ch.New.Fields, "clientId") == "" {
+		return nil
+	}
+	client, err := clientOf(r, ch.New.Fields)
+	switch {
+	case errors.Is(err, sync.ErrMissing):
+		return fault.Invalid(fault.At("clientId", fault.UnknownRef, "kind", "client"))
+	case err == nil && members.Flag(client.Fields, "disabled"):
+		return fault.New(fault.ClientDisabled)
+	}
+	return err
 }
 
 // lacks says what the step asks for and is not there.

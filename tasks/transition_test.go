@@ -324,3 +324,24 @@ func TestTheClientIsFrozenAtTheEnd(t *testing.T) {
 		t.Errorf("the task remembers %v", s)
 	}
 }
+
+// A cancelled task does not come back for a client that takes no new work.
+func TestReopeningForAClientThatIsGone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change sync.Mutation
+		want   fault.Code
+	}{
+		"there":    {enginetest.Update("client", "dupont", 0, sync.Fields{"note": "x"}), ""},
+		"disabled": {enginetest.Update("client", "dupont", 0, sync.Fields{"disabled": true}), fault.ClientDisabled},
+		"deleted":  {enginetest.Delete("client", "dupont", 0), fault.InvalidInput},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world(t)
+			task(t, w, "cancelled", "tom")
+			w.MustWrite(denis, c.change)
+			expectCode(t, "reopening", w.Write(denis, step("draft", "")), c.want)
+		})
+	}
+}
