@@ -42,11 +42,14 @@ func (s *Service) Devices(ctx context.Context, id *Identity) ([]DeviceInfo, erro
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
-	var out []DeviceInfo
 	keys, err := ws.Keys(ctx, kindDevice)
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
+	if err := forget(ctx, ws, notes, keys); err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	var out []DeviceInfo
 	for _, key := range keys {
 		d, err := document(ctx, ws, key)
 		if err != nil {

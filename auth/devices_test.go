@@ -136,6 +136,25 @@ func TestDevicesAreListed(t *testing.T) {
 	}
 }
 
+// TestNotesEndWithTheirSession: consoles come and go, and leave nothing behind.
+func TestNotesEndWithTheirSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Limits{})
+	boss, console := w.who(w.signIn(admin, "desk")), w.who(w.signIn(tech, ""))
+	w.auth.Seen(boss, Seen{})
+	w.auth.Seen(console, Seen{AppVersion: "1"})
+	for _, want := range []int{3, 1} { // boss seen; the console seen, with its version
+		_, err := w.auth.Devices(t.Context(), boss)
+		w.ok(err)
+		notes, err := w.ws.Notes(t.Context(), notePrefix)
+		w.ok(err)
+		if len(notes) != want {
+			t.Errorf("%d notes are kept, want %d: %q", len(notes), want, notes)
+		}
+		w.ok(w.auth.Logout(t.Context(), console))
+	}
+}
+
 // again closes and starts the program; the identity holds as before.
 func (w *world) again(id *Identity) *Identity {
 	w.t.Helper()

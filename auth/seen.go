@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/enroute-field/enroute/sync"
@@ -53,6 +54,28 @@ func (s *Service) saveNotes(ctx context.Context, workspace string, gathered map[
 	}
 	if err := ws.SaveNotes(ctx, notes); err != nil {
 		return fmt.Errorf("save what devices told: %w", err)
+	}
+	return nil
+}
+
+// forget the notes about sessions that are gone, as those of consoles go: all
+// but those of the devices with these keys, which were read after the notes.
+func forget(ctx context.Context, ws *sync.Workspace, notes map[string][]byte, devices []sync.Key) error {
+	there := make(map[string]bool, len(devices))
+	for _, key := range devices {
+		there[key.ID] = true
+	}
+	gone := map[string][]byte{}
+	for name := range notes {
+		if !there[name[strings.LastIndexByte(name, '/')+1:]] { // ids have no slash
+			gone[name] = nil
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if err := ws.SaveNotes(ctx, gone); err != nil {
+		return fmt.Errorf("forget what is told of sessions that are gone: %w", err)
 	}
 	return nil
 }

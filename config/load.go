@@ -11,6 +11,7 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"unicode/utf8"
 )
 
 // Loader gathers a configuration. Bind makes one; Load is called after the
@@ -154,7 +155,7 @@ func (s setting) setFromSecretFile(c *Config, path string) error {
 
 // validate checks what no single setting can tell.
 func (c *Config) validate() error {
-	if c.DemoPassword != "" && len(c.DemoPassword) < minPassword {
+	if c.DemoPassword != "" && utf8.RuneCountInString(c.DemoPassword.Reveal()) < minPassword {
 		return &Error{Field: "demo-password", Value: hidden, Why: fmt.Sprintf("needs at least %d characters", minPassword)}
 	}
 	if c.Demo && c.DemoPassword == "" && !c.Loopback() {

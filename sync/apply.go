@@ -188,8 +188,7 @@ func (s *state) bump(rev uint64) {
 }
 
 func (s *state) depart(n, scopeNum uint32, rev uint64) {
-	moved := !s.faults.ForgetDepartures
-	if moved {
+	if !s.faults.ForgetDepartures {
 		s.scopes[scopeNum].gone = append(s.scopes[scopeNum].gone, departure{n, rev})
 	}
 }

@@ -50,7 +50,8 @@ func (c *bodyCache) get(workspace string, key Key, rev uint64) *Version {
 	return v
 }
 
-// put keeps v, unless a newer version is there.
+// put keeps a copy of v, unless a newer version is there: v itself may lie
+// among thousands of others, which would all stay in memory with it.
 func (c *bodyCache) put(workspace string, v *Version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,7 +62,8 @@ func (c *bodyCache) put(workspace string, v *Version) {
 		}
 		c.drop(e)
 	}
-	entry := &cachedBody{k, v}
+	kept := *v
+	entry := &cachedBody{k, &kept}
 	c.byKey[k] = c.used.PushFront(entry)
 	c.size += entry.cost()
 	for c.size > c.limit && c.used.Len() > 0 {

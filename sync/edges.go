@@ -44,7 +44,7 @@ type Grant struct {
 type Principal struct {
 	Role    Role
 	Active  bool
-	Profile Key // names the document with the Profile; its absence means the zero Profile
+	Profile Key // names the document with the Profile; without one: the open set, and a window of today
 }
 
 // Profile is what a group of principals shares.

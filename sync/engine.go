@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +76,8 @@ type Engine struct {
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 
+	creating sync.Mutex // one workspace is created at a time
+
 	mu         sync.RWMutex
 	workspaces map[string]*Workspace
 	followers  []Follower
@@ -134,6 +138,8 @@ func (e *Engine) Create(ctx context.Context, name string, first Write) (*Workspa
 	if !validName(name) {
 		return nil, fault.Invalid(fault.At("workspace", fault.BadFormat, "type", "a-z 0-9 -"))
 	}
+	e.creating.Lock()
+	defer e.creating.Unlock()
 	head, err := e.o.Store.Head(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("create workspace: %w", err)
@@ -184,17 +190,13 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	first := !e.closed
 	e.closed = true
-	all := make([]*Workspace, 0, len(e.workspaces))
-	for _, w := range e.workspaces {
-		all = append(all, w)
-	}
 	e.mu.Unlock()
 	if !first {
 		return nil
 	}
 	e.cancel(ErrClosed)
 	var errs []error
-	for _, w := range all {
+	for _, w := range e.handles() {
 		errs = append(errs, w.unload(ctx))
 	}
 	e.tasks.Wait()
@@ -205,16 +207,19 @@ func (e *Engine) Close(ctx context.Context) error {
 func (e *Engine) Abandon() {
 	e.mu.Lock()
 	e.closed = true
-	all := make([]*Workspace, 0, len(e.workspaces))
-	for _, w := range e.workspaces {
-		all = append(all, w)
-	}
 	e.mu.Unlock()
 	e.cancel(ErrClosed)
-	for _, w := range all {
+	for _, w := range e.handles() {
 		w.abandon()
 	}
 	e.tasks.Wait()
+}
+
+// handles are those of all workspaces that have been asked for.
+func (e *Engine) handles() []*Workspace {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return slices.Collect(maps.Values(e.workspaces))
 }
 
 // housekeep saves notes and checkpoints now and then, and evicts what is idle.
@@ -227,13 +232,7 @@ func (e *Engine) housekeep() {
 			return
 		case <-ticker.C:
 		}
-		e.mu.Lock()
-		all := make([]*Workspace, 0, len(e.workspaces))
-		for _, w := range e.workspaces {
-			all = append(all, w)
-		}
-		e.mu.Unlock()
-		for _, w := range all {
+		for _, w := range e.handles() {
 			if err := w.housekeep(e.ctx); err != nil && e.ctx.Err() == nil {
 				e.o.Logger.Error("housekeeping", "workspace", w.name, "err", err)
 			}

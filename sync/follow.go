@@ -45,11 +45,15 @@ func (m *machine) unfollow() {
 }
 
 func (m *machine) runFollower(ctx context.Context, w *Workspace, f Follower) {
-	pause := 100 * time.Millisecond
+	const shortest = 100 * time.Millisecond
+	pause := shortest
 	for ctx.Err() == nil {
-		err := m.followFrom(ctx, w, f)
+		moved, err := m.followFrom(ctx, w, f)
 		if err == nil || ctx.Err() != nil {
 			continue
+		}
+		if moved {
+			pause = shortest
 		}
 		m.e.o.Logger.Error("follower", "name", f.Name, "workspace", m.name, "err", err)
 		select {
@@ -61,10 +65,11 @@ func (m *machine) runFollower(ctx context.Context, w *Workspace, f Follower) {
 }
 
 // followFrom handles what the follower has not seen, then waits for more.
-func (m *machine) followFrom(ctx context.Context, w *Workspace, f Follower) error {
+// moved says whether it got any further.
+func (m *machine) followFrom(ctx context.Context, w *Workspace, f Follower) (moved bool, err error) {
 	pos, err := m.followerPosition(ctx, f.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for ctx.Err() == nil {
 		next := m.next()
@@ -88,19 +93,21 @@ func (m *machine) followFrom(ctx context.Context, w *Workspace, f Follower) erro
 		}
 		if pos > start {
 			note := map[string][]byte{followerPrefix + f.Name: binary.AppendUvarint(nil, pos)}
-			if saveErr := m.e.o.Store.SaveNotes(context.WithoutCancel(ctx), m.name, note); saveErr != nil && err == nil {
+			saveErr := m.e.o.Store.SaveNotes(context.WithoutCancel(ctx), m.name, note)
+			moved = moved || saveErr == nil
+			if saveErr != nil && err == nil {
 				err = fmt.Errorf("save position: %w", saveErr)
 			}
 		}
 		if err != nil {
-			return err
+			return moved, err
 		}
 		select {
 		case <-next:
 		case <-ctx.Done():
 		}
 	}
-	return nil
+	return moved, nil
 }
 
 func (m *machine) followerPosition(ctx context.Context, name string) (uint64, error) {

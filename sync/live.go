@@ -14,7 +14,6 @@ type Stream struct {
 	actor  Actor
 	cursor string
 	seen   atomic.Uint64 // the principal's last change at the newest pull
-	more   bool
 	signal chan struct{}
 	ctx    context.Context
 	cut    context.CancelCauseFunc
@@ -34,11 +33,13 @@ func (w *Workspace) Live(ctx context.Context, a Actor, text string) (*Stream, er
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := m.readCursor(ctx, a, text); err != nil {
+	from, err := m.asked(ctx, a, text)
+	if err != nil {
 		w.release()
 		return nil, err
 	}
-	s := &Stream{w: w, m: m, actor: a, cursor: text, more: true, signal: make(chan struct{}, 1)}
+	m.shown(a, from)
+	s := &Stream{w: w, m: m, actor: a, cursor: text, signal: make(chan struct{}, 1)}
 	s.ctx, s.cut = context.WithCancelCause(w.e.ctx)
 	m.streams.mu.Lock()
 	m.streams.open[s] = struct{}{}
@@ -54,11 +55,11 @@ func (s *Stream) Next(ctx context.Context) (*Page, error) {
 			return nil, context.Cause(s.ctx)
 		}
 		s.seen.Store(s.m.lastChange(s.actor))
-		page, err := s.m.pull(ctx, s.actor, s.cursor, 0)
+		page, err := s.pull(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.cursor, s.more = page.Cursor, page.More
+		s.cursor = page.Cursor
 		if page.Reset || page.More || len(page.Drop)+len(page.Remove)+len(page.Put) > 0 {
 			return page, nil
 		}
@@ -70,6 +71,14 @@ func (s *Stream) Next(ctx context.Context) (*Page, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+func (s *Stream) pull(ctx context.Context) (*Page, error) {
+	from, err := s.m.asked(ctx, s.actor, s.cursor)
+	if err != nil {
+		return nil, err
+	}
+	return s.m.pull(ctx, s.actor, from, DefaultLimit)
 }
 
 // Close ends the stream; a second Close does nothing.

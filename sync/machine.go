@@ -34,7 +34,7 @@ type machine struct {
 	saved        atomic.Uint64      // head of the last checkpoint
 	savedAt      atomic.Int64       // Unix time of it
 	endFollowing context.CancelFunc // ends the followers
-	broken       error              // set when the state can no longer be trusted
+	stale        atomic.Bool        // the store may have gone on without the state
 }
 
 // load builds the machine from the newest checkpoint and the journal after it.
@@ -61,22 +61,22 @@ func (e *Engine) load(ctx context.Context, name string) (*machine, error) {
 
 // reload builds the state anew. Only the writer, or load before it runs.
 func (m *machine) reload(ctx context.Context) error {
-	st, chain, err := m.e.restoreState(ctx, m.name)
+	st, chain, saved, err := m.e.restoreState(ctx, m.name)
 	if err != nil {
 		return fmt.Errorf("load workspace %s: %w", m.name, err)
 	}
 	m.mu.Lock()
-	rolledBack := m.st != nil && st.head.Number < m.st.head.Number
+	again := m.st != nil
 	m.st, m.chain = st, chain
 	m.mu.Unlock()
-	if rolledBack {
+	if again { // perhaps to another history
 		m.e.cache.forget(m.name)
 	}
 	m.recent = newRecentOutcomes()
 	m.recent.floor = st.head.Number
-	m.saved.Store(st.head.Number)
+	m.saved.Store(saved)
 	m.savedAt.Store(m.e.o.Clock().Unix())
-	m.broken = nil
+	m.stale.Store(false)
 	if m.presence != nil {
 		m.presence.lower(st.head.Number)
 	}
@@ -84,14 +84,15 @@ func (m *machine) reload(ctx context.Context) error {
 	return nil
 }
 
-// restoreState reads checkpoint and tail.
-func (e *Engine) restoreState(ctx context.Context, name string) (*state, *history, error) {
-	st, err := e.fromCheckpoint(ctx, name)
-	if err != nil {
-		return nil, nil, err
+// restoreState reads checkpoint and tail. saved is the number of the commit at
+// which the checkpoint was made; 0 without one.
+func (e *Engine) restoreState(ctx context.Context, name string) (st *state, chain *history, saved uint64, err error) {
+	if st, err = e.fromCheckpoint(ctx, name); err != nil {
+		return nil, nil, 0, err
 	}
-	chain := newHistory(e.o.Store, name)
+	chain = newHistory(e.o.Store, name)
 	prev := st.head
+	saved = prev.Number
 	err = e.o.Store.Journal(ctx, name, st.head.Number+1, 0, func(c *Commit) error {
 		if c.Number != prev.Number+1 || c.Prev != prev.Hash {
 			return fmt.Errorf("commit %d does not follow %d: %w", c.Number, prev.Number, ErrDamaged)
@@ -106,9 +107,9 @@ func (e *Engine) restoreState(ctx context.Context, name string) (*state, *histor
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("replay: %w", err)
+		return nil, nil, 0, fmt.Errorf("replay: %w", err)
 	}
-	return st, chain, nil
+	return st, chain, saved, nil
 }
 
 // factsOf computes the facts of a commit's changes from their bodies.
@@ -128,8 +129,7 @@ func (r *Registry) factsOf(c *Commit) ([]facts, error) {
 	return out, nil
 }
 
-// view runs f with the state and looks up the actor's principal. f must not
-// keep either.
+// view runs f with the published state, which f must not keep.
 func (m *machine) view(f func(*state) error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()

@@ -32,6 +32,14 @@ func loadPresence(ctx context.Context, store Store, workspace string) (*presence
 	return p, nil
 }
 
+// shown notes the cursor that a device came back with. What a stream has only
+// sent does not count: nobody knows whether it arrived.
+func (m *machine) shown(a Actor, from asked) {
+	if n := from.cur.n; n > 0 && m.presence.show(a, n) && m.e.o.Presented != nil {
+		m.e.o.Presented(m.name, a, n)
+	}
+}
+
 // show notes a cursor; it is true when it is the greatest so far.
 func (p *presence) show(a Actor, n uint64) bool {
 	p.mu.Lock()

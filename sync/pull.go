@@ -18,37 +18,50 @@ const (
 // at most limit rows (0: DefaultLimit). Fault BadCursor for a cursor that was
 // not given to this actor, NotSignedIn for an account that is gone.
 func (w *Workspace) Pull(ctx context.Context, a Actor, text string, limit int) (*Page, error) {
-	var page *Page
-	err := w.with(ctx, func(m *machine) (err error) {
-		page, err = m.pull(ctx, a, text, limit)
-		return err
-	})
-	return page, err
-}
-
-func (m *machine) pull(ctx context.Context, a Actor, text string, limit int) (*Page, error) {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
 	if limit < 1 || limit > MaxLimit {
 		return nil, fault.Invalid(fault.At("limit", fault.OutOfRange, "min", "1", "max", "5000"))
 	}
+	var page *Page
+	err := w.with(ctx, func(m *machine) error {
+		from, err := m.asked(ctx, a, text)
+		if err != nil {
+			return err
+		}
+		m.shown(a, from)
+		page, err = m.pull(ctx, a, from, limit)
+		return err
+	})
+	return page, err
+}
+
+// asked is where a pull is to go on.
+type asked struct {
+	text  string
+	cur   cursor // the zero cursor when reset
+	reset bool   // the device must start over
+}
+
+// asked reads a cursor, after the date was seen to.
+func (m *machine) asked(ctx context.Context, a Actor, text string) (asked, error) {
 	if err := m.current(ctx); err != nil {
-		return nil, err
+		return asked{}, err
 	}
 	cur, reset, err := m.readCursor(ctx, a, text)
-	if err != nil {
-		return nil, err
-	}
-	if !reset && cur.n > 0 && m.presence.show(a, cur.n) && m.e.o.Presented != nil {
-		m.e.o.Presented(m.name, a, cur.n)
-	}
-	if page, err := m.nothingNew(a, cur, text); page != nil || err != nil {
+	return asked{text, cur, reset}, err
+}
+
+// pull gives the page after a cursor, whether a device showed it or a stream
+// goes on from it.
+func (m *machine) pull(ctx context.Context, a Actor, from asked, limit int) (*Page, error) {
+	if page, err := m.nothingNew(a, from); page != nil || err != nil {
 		return page, err
 	}
 	const tries = 3
 	for i := 1; ; i++ {
-		pl, err := m.plan(a, cur, limit)
+		pl, err := m.plan(a, from.cur, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +70,7 @@ func (m *machine) pull(ctx context.Context, a Actor, text string, limit int) (*P
 			return nil, unavailable(err)
 		}
 		if whole {
-			page.Reset = reset
+			page.Reset = from.reset
 			return page, nil
 		}
 	}
@@ -65,9 +78,10 @@ func (m *machine) pull(ctx context.Context, a Actor, text string, limit int) (*P
 
 // nothingNew is the page for a device that is at the head already: from
 // memory, with the cursor it has. It is nil for any other device.
-func (m *machine) nothingNew(a Actor, cur cursor, text string) (*Page, error) {
+func (m *machine) nothingNew(a Actor, from asked) (*Page, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	cur := from.cur
 	if cur.n == 0 || cur.n != m.st.head.Number || cur.t != 0 {
 		return nil, nil //nolint:nilnil // the caller goes on
 	}
@@ -76,7 +90,7 @@ func (m *machine) nothingNew(a Actor, cur cursor, text string) (*Page, error) {
 		return nil, err
 	}
 	digest := m.st.digestOf(p)
-	return &Page{Cursor: text, Head: cur.n, Digest: &digest}, nil
+	return &Page{Cursor: from.text, Head: cur.n, Digest: &digest}, nil
 }
 
 // readCursor decodes a cursor and checks that it is of this history and

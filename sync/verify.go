@@ -312,7 +312,7 @@ func (v *verifier) search(ctx context.Context, kind string, words map[string][]s
 // checkpoint compares what loading gives with the replay.
 func (v *verifier) checkpoint(ctx context.Context) error {
 	e := &Engine{o: Options{Store: v.store, Registry: v.reg, Logger: slog.New(slog.DiscardHandler)}}
-	st, _, err := e.restoreState(ctx, v.out.Workspace)
+	st, _, _, err := e.restoreState(ctx, v.out.Workspace)
 	if err != nil {
 		return err
 	}

@@ -85,9 +85,10 @@ func (w *Workspace) look(ctx context.Context, f func(*machine, *state) error) er
 	})
 }
 
-// current sees to it that the workspace's date is today's.
+// current sees to it that the workspace's date is today's, and that the state
+// is the store's after an append of which nobody knows what became of it.
 func (m *machine) current(ctx context.Context) error {
-	if !m.dayOver() {
+	if !m.dayOver() && !m.stale.Load() {
 		return nil
 	}
 	_, err := m.submit(ctx, &request{day: true})

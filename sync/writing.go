@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,11 +96,11 @@ func (m *machine) serve(batch []*request) int {
 	defer cancel()
 	var err error
 	for range appendTries {
-		if err = m.ready(ctx); err != nil {
-			break
-		}
 		var n int
-		if n, err = m.tryBatch(ctx, batch); err == nil {
+		if err = m.ready(ctx); err == nil {
+			n, err = m.tryBatch(ctx, batch)
+		}
+		if err == nil {
 			return n
 		}
 		m.e.o.Logger.Warn("append failed", "workspace", m.name, "err", err)
@@ -121,10 +122,11 @@ const (
 // ready brings the state to the store's head when it is not to be trusted,
 // and the date to today.
 func (m *machine) ready(ctx context.Context) error {
-	if m.broken != nil {
+	if m.stale.Load() {
 		if err := m.reload(ctx); err != nil {
 			return err
 		}
+		m.publish() // what was appended without anybody knowing
 	}
 	if !m.dayOver() {
 		return nil
@@ -182,7 +184,17 @@ func (m *machine) tryBatch(ctx context.Context, batch []*request) (int, error) {
 	return len(answers), nil
 }
 
-func (m *machine) evaluate(r *request, b *batch) (*staged, answer) {
+// evaluate one request. Rules that panic fail it alone: a phone that sends the
+// same again and again must not bring down all workspaces.
+func (m *machine) evaluate(r *request, b *batch) (s *staged, a answer) {
+	mark := b.over.mark()
+	defer func() {
+		if p := recover(); p != nil {
+			b.over.rollback(mark)
+			m.e.o.Logger.Error("rules panicked", "workspace", m.name, "panic", p, "stack", string(debug.Stack()))
+			s, a = nil, answer{err: fault.New(fault.Internal).Because(fmt.Errorf("panic: %v", p))}
+		}
+	}()
 	if err := r.ctx.Err(); err != nil {
 		return nil, answer{err: unavailable(err)}
 	}
@@ -190,7 +202,6 @@ func (m *machine) evaluate(r *request, b *batch) (*staged, answer) {
 	if err != nil {
 		return nil, answer{err: unavailable(err)}
 	}
-	var s *staged
 	switch {
 	case r.push != nil:
 		s, err = b.push(r.ctx, r.actor, r.presented, r.push, k)
@@ -256,6 +267,9 @@ func (m *machine) outcomes(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 	}
 	found := map[uuid.UUID]*Outcome{}
 	for _, ref := range refs {
+		if found[ref.ID] != nil {
+			continue // in a commit that was read for another one
+		}
 		err := m.e.o.Store.Journal(ctx, m.name, ref.Commit, ref.Commit, func(c *Commit) error {
 			for i := range c.Outcomes {
 				found[c.Outcomes[i].ID] = &c.Outcomes[i]
@@ -277,7 +291,7 @@ func (m *machine) commit(ctx context.Context, done []*staged) error {
 		commits[i] = s.commit
 	}
 	if err := m.appendSurely(ctx, commits); err != nil {
-		m.broken = err
+		m.stale.Store(true)
 		return err
 	}
 	for i := range commits {

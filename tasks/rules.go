@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/enroute-field/enroute/clients"
 	"github.com/enroute-field/enroute/company"
@@ -78,7 +79,7 @@ func checkPlan(_ *sync.Tx, ch *sync.Change) error {
 		return nil
 	}
 	if _, asked := ch.Asked["leadId"]; asked && !ch.Offline {
-		return fault.Invalid(fault.At("leadId", fault.NotOneOf, "values", fmt.Sprint(employees)))
+		return fault.Invalid(fault.At("leadId", fault.NotOneOf, "values", strings.Join(employees, ", ")))
 	}
 	delete(f, "leadId") // the lead was taken off the task
 	return nil

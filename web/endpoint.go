@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/enroute-field/enroute/auth"
 	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/sync"
 )
@@ -28,7 +29,7 @@ type endpoint struct {
 	tooLong fault.Code // of a longer body; "": TooLarge
 	types   []string   // media types of the body; nil: application/json
 	always  bool       // answered while the server stops, too
-	noTimer bool       // answered from memory, or for ever: it has no deadline
+	noTimer bool       // no deadline: a stream goes on for ever, and most pulls take less than setting a timer
 	onlyGet bool       // a GET without its HEAD
 	cached  bool       // may be kept by the client if it asks again each time
 
@@ -165,6 +166,7 @@ func (c *call) identify() (err error) {
 	case need == office && !c.identity.Role.Office():
 		return fault.New(fault.Forbidden)
 	}
+	c.server.o.Auth.Seen(c.identity, auth.Seen{})
 	return nil
 }
 

@@ -14,6 +14,29 @@ import (
 	"github.com/enroute-field/enroute/sync"
 )
 
+// TestManyFaultsAreNotAllTold: a body of a million mistakes does not get a
+// million explanations, which would take many times its room.
+func TestManyFaultsAreNotAllTold(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	tim := w.token("tim", "phone")
+	id := `"id":"0199f3c2-7d1e-7b7a-9d51-2f0c6a4b1e55"`
+	var names strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&names, `"x%d":0,`, i)
+	}
+	for what, a := range map[string]*answer{
+		"texts that are numbers": w.do("POST", "/v1/sync/push", tim, `{"mutations":[{`+id+`,"unset":[0`+strings.Repeat(",0", 1_000_000)+`]}]}`),
+		"unknown members":        w.do("POST", "/v1/sync/push", tim, `{`+names.String()+`"mutations":[]}`),
+		"unknown parameters":     w.do("GET", "/healthz?"+strings.Repeat("a&", 3000), "", nil),
+	} {
+		errors, _ := a.problem(422, "invalid").object()["errors"].([]any)
+		if len(errors) == 0 || len(errors) > 50 {
+			t.Errorf("%s: %d explanations", what, len(errors))
+		}
+	}
+}
+
 // TestHostileInput: what no honest client sends gets a clear problem in the
 // language asked for, changes nothing and gives nothing away.
 func TestHostileInput(t *testing.T) {

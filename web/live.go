@@ -76,9 +76,12 @@ func (f *follower) follow(ctx context.Context, conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 1)) // a consumer has nothing to say
 		cancel(errPeerGone)
 	}()
+	// Whoever writes or reads when the stream is to end is woken. That may come
+	// after this has returned and fasthttp's wrapper belongs to somebody else.
+	bare := unwrap(conn)
+	context.AfterFunc(ctx, func() { _ = bare.SetDeadline(time.Unix(1, 0)) })
 	err := f.run(ctx)
 	cancel(err)
-	_ = conn.SetReadDeadline(time.Unix(1, 0)) // wakes the read above
 	<-watched
 	f.server.o.Logger.Log(ctx, levelAccess, "stream ended", "id", f.requestID, "why", err)
 }
@@ -91,23 +94,20 @@ func (f *follower) run(ctx context.Context) (err error) {
 			f.server.o.Logger.Error("stream failed", "id", f.requestID, "error", err)
 		}
 	}()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := f.write(f.head); err != nil {
+	if err := f.write(ctx, f.head); err != nil {
 		return err
 	}
 	feed, err := f.open(ctx)
 	if err != nil {
-		return f.part(err)
+		return f.part(ctx, err)
 	}
 	defer feed.Close()
 	for {
 		event, err := f.next(ctx, feed)
 		if err != nil {
-			return f.part(err)
+			return f.part(ctx, err)
 		}
-		if err := f.write(event); err != nil {
+		if err := f.write(ctx, event); err != nil {
 			return err
 		}
 	}
@@ -129,6 +129,7 @@ func (f *follower) next(ctx context.Context, feed *sync.Stream) ([]byte, error) 
 	if beat {
 		return []byte(": still here\n\n"), nil
 	}
+	f.server.o.Auth.Seen(f.identity, auth.Seen{})
 	return f.event(page), nil
 }
 
@@ -150,22 +151,25 @@ func (f *follower) event(page *sync.Page) []byte {
 
 // part tells the consumer why the server ends the stream, where it is the
 // consumer's to know: the session is over.
-func (f *follower) part(err error) error {
+func (f *follower) part(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Code.Status() != http.StatusUnauthorized {
 		return err
 	}
 	if body, bad := marshal(e.Problem(f.lang)); bad == nil {
-		_ = f.write(fmt.Appendf(nil, "event: problem\ndata: %s\n\n", body))
+		_ = f.write(ctx, fmt.Appendf(nil, "event: problem\ndata: %s\n\n", body))
 	}
 	return err
 }
 
 // write gives the consumer so much time to take it, and no more: whoever
 // cannot follow is cut off and loses nothing, for the cursor is the truth.
-func (f *follower) write(b []byte) error {
+func (f *follower) write(ctx context.Context, b []byte) error {
 	if err := f.conn.SetWriteDeadline(time.Now().Add(f.server.o.Limits.StreamSend)); err != nil {
 		return fmt.Errorf("write to the stream: %w", err)
+	}
+	if ctx.Err() != nil { // the deadline of the end may just have been overwritten
+		return context.Cause(ctx)
 	}
 	if _, err := f.conn.Write(b); err != nil {
 		return fmt.Errorf("write to the stream: %w", err)

@@ -228,25 +228,55 @@ func TestLiveLetsGoOfSilentPeers(t *testing.T) {
 func TestLiveCutsOffSlowConsumers(t *testing.T) {
 	t.Parallel()
 	w := open(t, func(o *web.Options) { o.Limits.StreamSend = time.Second })
-	ana, tim := w.token("ana", ""), w.token("tim", "phone")
-	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, "GET /v1/sync/live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+tim+"\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Read(make([]byte, 16)); err != nil {
-		t.Fatal(err)
-	}
+	tim := w.token("tim", "phone")
+	w.stall(tim)
 	other := w.follow(tim, "")
 	other.change()
+	w.flood(other, func(int) bool { return w.Streams() > 1 })
+}
+
+// TestStopWaitsForNoSlowConsumer: the time to stop in belongs to requests.
+func TestStopWaitsForNoSlowConsumer(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(o *web.Options) { o.Limits.StreamSend = time.Hour })
+	tim := w.token("tim", "phone")
+	w.stall(tim)
+	other := w.follow(tim, "")
+	other.change()
+	w.flood(other, func(i int) bool { return i < 100 }) // far more than sockets hold
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := w.server.Stop(soon); err != nil {
+		t.Error(err)
+	}
+}
+
+// stall opens a stream that nobody reads.
+func (w *world) stall(token string) {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /v1/sync/live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n"); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 16)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// flood changes tim's client again and again, and waits until the other
+// stream has heard of it.
+func (w *world) flood(other *stream, more func(i int) bool) {
+	w.t.Helper()
+	ana := w.token("ana", "")
 	long := strings.Repeat("🚧", 19_000)
-	for i := 0; w.Streams() > 1; i++ {
+	for i := 0; more(i); i++ {
 		w.do("PATCH", "/v1/clients/c1", ana, map[string]any{"note": long + strconv.Itoa(i), "description": long}).want(http.StatusOK)
 		other.change()
 	}

@@ -14,6 +14,10 @@ import (
 // maxExact is the greatest whole number that JSON's float64 holds exactly.
 const maxExact = 1 << 53
 
+// maxFaults is the number of faults that one answer explains: a body must not
+// get an answer many times its size.
+const maxFaults = 50
+
 // object reads the members of a decoded JSON object by name and type, and
 // gathers what is wrong with them. A member that is absent gives the zero
 // value; use required to insist.
@@ -41,7 +45,9 @@ func (o object) err() error {
 }
 
 func (o object) wrong(name string, code fault.Code, args ...string) {
-	*o.faults = append(*o.faults, fault.At(o.path+name, code, args...))
+	if len(*o.faults) < maxFaults {
+		*o.faults = append(*o.faults, fault.At(o.path+name, code, args...))
+	}
 }
 
 // only refuses members of any other name.

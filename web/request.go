@@ -77,8 +77,7 @@ func (c *call) address() string {
 	if err != nil || !c.trusted(remote) {
 		return remote.String()
 	}
-	hops := strings.Split(c.http.Get(fiber.HeaderXForwardedFor), ",")
-	for _, hop := range slices.Backward(hops) {
+	for _, hop := range slices.Backward(c.hops()) {
 		a, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil {
 			break
@@ -88,6 +87,16 @@ func (c *call) address() string {
 		}
 	}
 	return remote.String()
+}
+
+// hops are the addresses of X-Forwarded-For, the last proxy's word last. It
+// may be there several times: some proxies write their own below the client's.
+func (c *call) hops() []string {
+	var out []string
+	for _, header := range c.http.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		out = append(out, strings.Split(string(header), ",")...)
+	}
+	return out
 }
 
 func (c *call) trusted(a netip.Addr) bool {
@@ -123,11 +132,13 @@ func (c *call) readQuery() error {
 		if name == "" && c.endpoint.filters != nil {
 			name = string(k)
 		}
-		if f, ok := c.accept(name, k, v); !ok {
+		f, ok := c.accept(name, k, v)
+		switch {
+		case ok:
+			c.args = append(c.args, argument{name, string(v)})
+		case len(wrong) < maxFaults:
 			wrong = append(wrong, f)
-			return
 		}
-		c.args = append(c.args, argument{name, string(v)})
 	})
 	if len(wrong) > 0 {
 		return fault.Invalid(wrong...)
@@ -219,7 +230,7 @@ func etags(header string) (revs []uint64, every bool) {
 			return nil, true
 		}
 		tag = strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
-		if rev, err := strconv.ParseUint(tag, 10, 64); err == nil {
+		if rev, err := strconv.ParseUint(tag, 10, 64); err == nil && rev > 0 {
 			revs = append(revs, rev)
 		}
 	}

@@ -18,6 +18,7 @@ func TestETags(t *testing.T) {
 		`rubbish`:       {nil, false},
 		``:              {nil, false},
 		`"-1"`:          {nil, false},
+		`"0"`:           {nil, false}, // no document has this rev
 	} {
 		revs, every := etags(header)
 		if !slices.Equal(revs, want.revs) || every != want.every {

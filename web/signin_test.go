@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/enroute-field/enroute/web"
 )
@@ -120,6 +121,29 @@ func TestAddressesBehindProxies(t *testing.T) {
 	t.Error("an address may guess for ever")
 }
 
+// TestAddressesInSeveralHeaders: proxies that add a header of their own
+// instead of writing behind what the client sent are read just the same; the
+// client's word does not count.
+func TestAddressesInSeveralHeaders(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(o *web.Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	for i := range 200 {
+		req := w.request("POST", "/v1/login", "", map[string]any{
+			"workspace": "test", "email": "x" + strconv.Itoa(i) + "@test.example", "password": "wrong",
+		})
+		req.Header["X-Forwarded-For"] = []string{"203.0.113." + strconv.Itoa(i), "192.0.2.1"}
+		r, err := w.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if r.StatusCode == http.StatusTooManyRequests {
+			return
+		}
+	}
+	t.Error("who invents addresses may guess for ever")
+}
+
 func TestTokensThatAreNone(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -158,6 +182,46 @@ func TestRevokedDevice(t *testing.T) {
 	work := push(mutation("client", "c1", "update", map[string]any{"note": "fait"}))
 	w.do("POST", "/v1/sync/push", phone, work).problem(http.StatusUnauthorized, "device_revoked")
 	w.do("POST", "/v1/sync/push", tablet, work).want(http.StatusOK)
+}
+
+// TestLastSeen: whatever a device does tells when it was seen last, not only
+// its pulls and pushes.
+func TestLastSeen(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	ana := w.token("ana", "desk")
+	for id, use := range map[string]func(token string){
+		"reads":   func(token string) { w.do("GET", "/v1/clients/c1", token, nil).want(http.StatusOK) },
+		"pulls":   func(token string) { w.do("GET", "/v1/sync/pull", token, nil).want(http.StatusOK) },
+		"follows": func(token string) { w.follow(token, "").change() },
+		"rests":   func(string) {},
+	} {
+		use(w.token("tim", id))
+		for _, d := range w.do("GET", "/v1/devices", ana, nil).want(http.StatusOK).object()["items"].([]any) {
+			if d := d.(map[string]any); d["id"] == id && (d["lastSeenAt"] != nil) != (id != "rests") {
+				t.Errorf("a device that %s was last seen %v", id, d["lastSeenAt"])
+			}
+		}
+	}
+}
+
+// TestLastSeenOfAStream: a page that is sent is a sign of life too.
+func TestLastSeenOfAStream(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	ana := w.token("ana", "desk")
+	s := w.follow(w.token("tim", "phone"), "")
+	s.change()
+	w.Clock.Advance(time.Hour)
+	w.do("PATCH", "/v1/clients/c1", ana, map[string]any{"note": "Sonner"}).want(http.StatusOK)
+	s.change()
+	for _, d := range w.do("GET", "/v1/devices", ana, nil).object()["items"].([]any) {
+		seen, _ := d.(map[string]any)["lastSeenAt"].(string)
+		at, err := time.Parse(time.RFC3339, seen)
+		if d.(map[string]any)["id"] == "phone" && (err != nil || w.Clock.Now().Sub(at) > time.Minute) {
+			t.Errorf("last seen %q, now it is %s", seen, w.Clock.Now())
+		}
+	}
 }
 
 func TestSetPassword(t *testing.T) {

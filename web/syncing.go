@@ -27,7 +27,6 @@ func (s *Server) pull(c *call) error {
 	if err != nil {
 		return err
 	}
-	s.o.Auth.Seen(c.identity, auth.Seen{})
 	return c.json(http.StatusOK, page.AppendJSON(make([]byte, 0, room(page))))
 }
 
@@ -53,7 +52,6 @@ func (s *Server) push(c *call) error {
 	if err != nil {
 		return err
 	}
-	s.o.Auth.Seen(c.identity, auth.Seen{})
 	return c.json(http.StatusOK, answer.AppendJSON(nil, c.lang()))
 }
 

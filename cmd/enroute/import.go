@@ -74,7 +74,7 @@ func (o *importFlags) bind(f *flags) {
 	f.StringVar(&o.workspace, "workspace", "", "`NAME` of the workspace; otherwise "+firstWorkspace)
 	f.StringVar(&o.url, "url", "", "base `URL` of a running server; otherwise the data folder is opened, while no server runs on it")
 	f.StringVar(&o.email, "email", "", "`ADDRESS` of the account that imports, with --url")
-	f.StringVar(&o.passwordFile, "password-file", "", "`FILE` with its password on one line, with --url; /dev/stdin asks the terminal")
+	f.StringVar(&o.passwordFile, "password-file", "", "`FILE` with its password on one line, with --url; /dev/stdin is the standard input")
 	f.StringVar(&o.lang, "lang", "en", "`LANGUAGE` of what is said about rows: en or fr")
 	f.BoolVar(&o.ignore, "ignore-unknown", false, "leave out columns with unknown names, instead of refusing the file")
 	f.BoolVar(&o.dry, "dry-run", false, "only read the file and say what is wrong with its form; names already taken are not looked up")

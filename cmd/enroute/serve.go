@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"slices"
 
 	"github.com/enroute-field/enroute/auth"
 	"github.com/enroute-field/enroute/config"
@@ -68,6 +69,11 @@ func (m *Main) prepare(ctx context.Context, cfg *config.Config, b *backend) (wel
 	names, err := b.engine.Workspaces(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if slices.Contains(names, demo.Workspace) && !cfg.Loopback() {
+		if err := refusePublished(ctx, b.auth); err != nil {
+			return nil, err
+		}
 	}
 	var made *founded
 	if len(names) == 0 {

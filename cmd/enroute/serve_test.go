@@ -75,9 +75,9 @@ func TestDemo(t *testing.T) {
 	if p.end() != exitOK {
 		t.Errorf("it did not end well:\n%s", p.stderr)
 	}
-	again := serve(t, nil, "--demo", "--data", data)
-	if !strings.Contains(again.stdout.String(), "goes on with what it held") {
-		t.Errorf("the second start says:\n%s", again.stdout)
+	again := serve(t, nil, "--demo", "--data", data, "--demo-password", "another long one")
+	if said := again.stdout.String(); !strings.Contains(said, "goes on with what it held") || strings.Contains(said, "the one you gave") {
+		t.Errorf("the second start, whose password comes too late, says:\n%s", said)
 	}
 	if again.end() != exitOK {
 		t.Errorf("it did not end well:\n%s", again.stderr)
@@ -92,9 +92,11 @@ func TestDemoIsNotOpenedWithThePublishedPassword(t *testing.T) {
 	if code := serve(t, nil, "--demo", "--data", data).end(); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
-	_, errs, code := run(t, "serve", "--demo", "--data", data, "--listen", "0.0.0.0:0", "--demo-password", "another long one")
-	if code != exitFailed || !strings.Contains(errs, "published password") {
-		t.Errorf("exit code %d:\n%s", code, errs)
+	for _, flags := range [][]string{{"--demo", "--demo-password", "another long one"}, nil} {
+		_, errs, code := run(t, append([]string{"serve", "--data", data, "--listen", "0.0.0.0:0"}, flags...)...)
+		if code != exitFailed || !strings.Contains(errs, "published password") {
+			t.Errorf("with %q: exit code %d:\n%s", flags, code, errs)
+		}
 	}
 }
 

@@ -15,8 +15,11 @@ func demoWelcome(cfg *config.Config, url string, created bool) string {
 		state = "was made anew"
 	}
 	shown, typed := demo.Password, demo.Password
-	if cfg.DemoPassword != "" {
+	switch {
+	case cfg.DemoPassword != "" && created:
 		shown, typed = "the one you gave", "…"
+	case cfg.DemoPassword != "":
+		shown, typed = "the one it was made with", "…"
 	}
 	return strings.NewReplacer("{url}", url, "{state}", state, "{shown}", shown, "{typed}", typed).Replace(demoText)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // TestDocumentation keeps the tables of docs/protocol.md and the catalogue
-// the same: every code with its status, and no other.
+// the same: every code once, with its status, and no other.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../../docs/protocol.md")
@@ -19,6 +19,9 @@ func TestDocumentation(t *testing.T) {
 	}
 	written := map[fault.Code]string{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| ([0-9]{3}) \\| .+ \\|$").FindAllSubmatch(doc, -1) {
+		if written[fault.Code(row[1])] != "" {
+			t.Errorf("the document explains %s twice", row[1])
+		}
 		written[fault.Code(row[1])] = string(row[2])
 	}
 	for _, code := range fault.Codes() {

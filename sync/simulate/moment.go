@@ -236,13 +236,35 @@ func (at *moment) checkAuthority() error {
 			return err
 		}
 	}
+	if at.revives() {
+		return nil // with a task comes back all that it names
+	}
 	since := at.since()
 	for key, d := range at.w.model.view(at.c.Actor.User) {
 		if at.before[key] == nil && d.rev != at.c.Number && !at.had(d.scope, since, at.c.Number-1) {
-			return violated("authority", "commit %d: %s gave himself %s", at.c.Number, at.c.Actor.Device, key)
+			return violated("authority", "commit %d: %s gave himself %s in %s by%s", at.c.Number, at.c.Actor.Device, key, d.scope, at.done())
 		}
 	}
 	return nil
+}
+
+// revives says whether a late edit brought back what had been deleted.
+func (at *moment) revives() bool {
+	for key, old := range at.old {
+		if old != nil && old.deleted && !at.w.model.docs[key].deleted {
+			return true
+		}
+	}
+	return false
+}
+
+// done tells what took effect in the commit.
+func (at *moment) done() string {
+	var all []sync.Mutation
+	for _, s := range at.mutations {
+		all = append(all, s.Mutation)
+	}
+	return describe(all)
 }
 
 func (at *moment) since() uint64 {
@@ -284,7 +306,7 @@ func (at *moment) checkReach(s *sent) error {
 			was = d
 		}
 		if d == nil || !at.had(d.scope, s.since, at.c.Number) && !at.had(was.scope, s.since, at.c.Number) {
-			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d: %s %s %v", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, s.Op, s.Key(), s.Set)
+			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d, by%s", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, at.done())
 		}
 	}
 	return nil

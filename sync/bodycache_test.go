@@ -1,0 +1,28 @@
+package sync
+
+import (
+	"runtime"
+	"testing"
+	"weak"
+)
+
+// One cached document does not keep the others in memory that were read or
+// written together with it: they are not counted.
+func TestCacheKeepsOnlyWhatItCounts(t *testing.T) {
+	t.Parallel()
+	c := newBodyCache(1 << 20)
+	rows := make([]Version, 1000)
+	for i := range rows {
+		rows[i] = Version{Key: Key{"k", "id"}, Rev: 1, Body: make([]byte, 1024)}
+	}
+	other := weak.Make(&rows[999].Body[0])
+	c.put("w", &rows[0])
+	rows = nil
+	runtime.GC()
+	if other.Value() != nil {
+		t.Fatal("the neighbours of a cached document are still there")
+	}
+	if v := c.get("w", Key{"k", "id"}, 1); v == nil || len(v.Body) != 1024 {
+		t.Fatalf("cached %+v", v)
+	}
+}
