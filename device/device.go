@@ -220,13 +220,15 @@ type Condition struct {
 	Waiting int    // mutations without an answer
 	Digest  Digest // of the server's copies
 	Revoked bool
+	// StartedOver is when the digest was last not the server's; zero: never.
+	StartedOver time.Time
 }
 
 // Condition tells how the device stands.
 func (d *Device) Condition() Condition {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Condition{d.meta.Cursor, d.out.waiting(), d.copy.digest, d.meta.Revoked}
+	return Condition{d.meta.Cursor, d.out.waiting(), d.copy.digest, d.meta.Revoked, d.meta.StartedOver}
 }
 
 // Dismiss forgets a refused mutation that its person has seen.

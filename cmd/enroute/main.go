@@ -110,6 +110,7 @@ func (m *Main) commands() []command {
 		{"serve", "serve phones, consoles and integrations", m.serve},
 		{"workspace", "create a workspace for another company", m.workspace},
 		{"import", "read clients from a file", m.importClients},
+		{"simulate", "let a fleet of devices work against a running server, and verify", m.simulate},
 		{"verify", "replay the journals and compare everything read off them", m.verify},
 		{"bench", "measure this machine", m.bench},
 		{"health", "ask a running server whether it is ready", m.health},

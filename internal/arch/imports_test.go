@@ -41,9 +41,10 @@ func rules() map[string]rule {
 		"web":    {may: join(domains, "sync", "auth", "internal/..."), tests: join(bench, "device")},
 		"device": {may: []string{"internal/..."}, tests: join(bench, domains, "sync", "auth", "web")},
 
-		"demo":     {may: join(domains, "sync", "auth", "internal/..."), tests: bench},
-		"demo/gen": {},
-		"bench":    {may: join(domains, "sync", "auth", "web", "device", "demo", "store/sqlite", "internal/...")},
+		"demo":         {may: join(domains, "sync", "auth", "internal/..."), tests: bench},
+		"demo/gen":     {},
+		"device/fleet": {may: []string{"device", "internal/..."}},
+		"bench":        {may: join(domains, "sync", "auth", "web", "device", "demo", "store/sqlite", "internal/...")},
 
 		"internal/arch":    {},
 		"internal/fault":   {},

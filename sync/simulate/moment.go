@@ -300,12 +300,12 @@ func (at *moment) checkReach(s *sent) error {
 		if slices.Contains(known, ref) {
 			continue
 		}
-		d := at.w.model.docs[ref]
-		was := at.old[ref]
+		d, was := at.w.model.docs[ref], at.old[ref]
+		made := was == nil && d != nil && d.rev == at.c.Number
 		if was == nil {
 			was = d
 		}
-		if d == nil || !at.had(d.scope, s.since, at.c.Number) && !at.had(was.scope, s.since, at.c.Number) {
+		if d == nil || !made && !at.revives() && !at.had(d.scope, s.since, at.c.Number-1) && !at.had(was.scope, s.since, at.c.Number-1) {
 			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d, by%s", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, at.done())
 		}
 	}

@@ -120,6 +120,9 @@ func (p *phone) pull(ctx context.Context, cursor string, limit int) (*device.Pag
 	if err != nil {
 		return nil, p.w.refused("pull of "+p.actor.Device, err)
 	}
+	if !page.Reset {
+		p.shown = max(p.shown, p.reached[cursor])
+	}
 	return p.took(cursor, known, page, limit)
 }
 
@@ -130,7 +133,7 @@ func (p *phone) took(cursor string, known uint64, page *sync.Page, limit int) (*
 		return nil, fmt.Errorf("read page: %w", err)
 	}
 	p.w.logf("  %s at %d gets %s", p.actor.Device, p.reached[cursor], outline(page))
-	p.noteCursor(cursor, page)
+	p.note(cursor, page)
 	rows := len(page.Drop) + len(page.Remove) + len(page.Put)
 	p.rows += rows
 	if limit > 0 && rows > limit && cursor != "" && !page.Reset {
@@ -152,14 +155,13 @@ func outline(p *sync.Page) string {
 	return text
 }
 
-// noteCursor keeps what a cursor that was shown or given covers at least.
-func (p *phone) noteCursor(shown string, page *sync.Page) {
-	covered := p.reached[shown]
+// note keeps what the cursor of a page covers at least.
+func (p *phone) note(asked string, page *sync.Page) {
+	covered := p.reached[asked]
 	if page.Reset {
 		covered = 0
 		p.w.count("reset")
 	}
-	p.shown = max(p.shown, covered)
 	if !page.More {
 		covered = page.Head
 		p.complete[page.Cursor] = true

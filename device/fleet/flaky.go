@@ -1,0 +1,94 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"github.com/enroute-field/enroute/device"
+)
+
+// errLost is what a device sees of an answer that did not arrive.
+var errLost = errors.New("the connection broke")
+
+// flaky is a connection that loses requests and answers, and sends requests
+// twice.
+type flaky struct {
+	inner    *device.Client
+	steady   atomic.Bool // nothing goes wrong any more
+	lost     atomic.Int64
+	repeated atomic.Int64
+
+	mu   sync.Mutex
+	rand *rand.Rand
+}
+
+// fate of one request.
+type fate int
+
+const (
+	arrives fate = iota
+	requestLost
+	answerLost
+	sentTwice
+)
+
+func (f *flaky) fate() fate {
+	if f.steady.Load() {
+		return arrives
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch n := f.rand.IntN(100); {
+	case n < 4:
+		return requestLost
+	case n < 8:
+		return answerLost
+	case n < 12:
+		return sentTwice
+	}
+	return arrives
+}
+
+// call lets a request meet its fate.
+func call[T any](f *flaky, do func() (T, error)) (out T, err error) {
+	meets := f.fate()
+	if meets == requestLost {
+		f.lost.Add(1)
+		return out, errLost
+	}
+	got, err := do()
+	switch {
+	case err != nil:
+		return out, err
+	case meets == answerLost:
+		f.lost.Add(1)
+		return out, errLost
+	case meets == sentTwice:
+		f.repeated.Add(1)
+		return do()
+	}
+	return got, nil
+}
+
+// Pull implements device.Transport.
+func (f *flaky) Pull(ctx context.Context, cursor string, limit int) (*device.Page, error) {
+	return call(f, func() (*device.Page, error) { return f.inner.Pull(ctx, cursor, limit) })
+}
+
+// Push implements device.Transport.
+func (f *flaky) Push(ctx context.Context, req device.PushRequest) (*device.PushResponse, error) {
+	return call(f, func() (*device.PushResponse, error) { return f.inner.Push(ctx, req) })
+}
+
+// Live implements device.Transport.
+func (f *flaky) Live(ctx context.Context, cursor string) (device.Stream, error) {
+	return f.inner.Live(ctx, cursor)
+}
+
+// Report implements device.Transport.
+func (f *flaky) Report(ctx context.Context, r device.Report) error { return f.inner.Report(ctx, r) }
+
+var _ device.Transport = (*flaky)(nil)
