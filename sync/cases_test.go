@@ -456,3 +456,20 @@ func TestRevivalBringsItsConflictsBack(t *testing.T) {
 		}
 	}
 }
+
+// Refused work is kept for 90 days, and no longer.
+func TestRejectionsAreKeptNinetyDays(t *testing.T) {
+	w := newWorld(t, sync.Options{})
+	w.PushOne(ann, enginetest.Update("folder", "nowhere", 0, sync.Fields{"name": "x"}))
+	for _, c := range []struct {
+		days, left int
+	}{{89, 1}, {2, 0}} {
+		w.Clock.Advance(time.Duration(c.days) * 24 * time.Hour)
+		if _, err := w.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.All("rejection")); n != c.left {
+			t.Errorf("%d rejections are left, should be %d", n, c.left)
+		}
+	}
+}

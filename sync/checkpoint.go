@@ -18,6 +18,10 @@ import (
 // facts that kinds compute, change: older ones are then ignored.
 const checkpointFormat = 1
 
+// errOtherVersion is of a checkpoint that another version of the program, or
+// one with other kinds, has written: not damaged, but of no use.
+var errOtherVersion = errors.New("checkpoint of another version")
+
 const chunkSize = 1 << 20
 
 // fromCheckpoint loads the newest checkpoint; without a usable one the state
@@ -148,7 +152,7 @@ func (s *state) encode() []byte {
 func (s *state) decode(buf []byte) error {
 	r := &reader{buf: buf}
 	if r.uvarint() != checkpointFormat || r.text() != s.reg.Version() {
-		return errors.New("checkpoint of another version")
+		return errOtherVersion
 	}
 	s.head.Number = r.uvarint()
 	copy(s.head.Hash[:], r.raw(len(s.head.Hash)))

@@ -23,6 +23,12 @@ type cursor struct {
 	seen, seenLink uint64 // 0: not past t
 }
 
+// before says whether the history that the cursor needs begins before the
+// horizon.
+func (c cursor) before(horizon uint64) bool {
+	return c.n > 0 && c.n < horizon || c.n == 0 && c.t > 0 && c.t < horizon
+}
+
 const cursorFormat = 1
 
 // cursors signs and reads the cursors of one workspace.

@@ -3,7 +3,9 @@ package sync
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,8 +35,11 @@ func (m *machine) follow() {
 	m.e.mu.Unlock()
 	ctx, end := context.WithCancel(m.e.ctx)
 	m.endFollowing = end
+	m.readers = nil
 	for _, f := range followers {
-		m.following.Go(func() { m.runFollower(ctx, w, f) })
+		r := &follower{Follower: f, m: m, w: w}
+		m.readers = append(m.readers, r)
+		m.following.Go(func() { r.run(ctx) })
 	}
 }
 
@@ -44,18 +49,49 @@ func (m *machine) unfollow() {
 	m.following.Wait()
 }
 
-func (m *machine) runFollower(ctx context.Context, w *Workspace, f Follower) {
+// behind says whether a follower has not handled all there is: the workspace
+// must stay in memory until it has.
+func (m *machine) behind() bool {
+	head := m.head()
+	for _, r := range m.readers {
+		if r.pos.Load() < head {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *machine) head() uint64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.st.head.Number
+}
+
+// follower is a Follower at work in one workspace.
+type follower struct {
+	Follower
+	m     *machine
+	w     *Workspace
+	pos   atomic.Uint64 // the last commit handled
+	saved uint64        // the position as it is noted
+}
+
+// savePositionEvery bounds, in commits, what a crash makes a follower repeat.
+const savePositionEvery = 256
+
+func (r *follower) run(ctx context.Context) {
 	const shortest = 100 * time.Millisecond
 	pause := shortest
 	for ctx.Err() == nil {
-		moved, err := m.followFrom(ctx, w, f)
+		before := r.pos.Load()
+		err := r.follow(ctx)
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		if moved {
+		if r.pos.Load() > before {
 			pause = shortest
 		}
-		m.e.o.Logger.Error("follower", "name", f.Name, "workspace", m.name, "err", err)
+		r.m.e.o.Logger.Error("follower", "name", r.Name, "workspace", r.m.name, "err", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
@@ -64,50 +100,61 @@ func (m *machine) runFollower(ctx context.Context, w *Workspace, f Follower) {
 	}
 }
 
-// followFrom handles what the follower has not seen, then waits for more.
-// moved says whether it got any further.
-func (m *machine) followFrom(ctx context.Context, w *Workspace, f Follower) (moved bool, err error) {
-	pos, err := m.followerPosition(ctx, f.Name)
+// follow handles what the follower has not seen, and what comes, until
+// something is wrong.
+func (r *follower) follow(ctx context.Context) error {
+	pos, err := r.m.followerPosition(ctx, r.Name)
 	if err != nil {
-		return false, err
+		return err
 	}
+	r.pos.Store(pos)
+	r.saved = pos
 	for ctx.Err() == nil {
-		next := m.next()
-		var head uint64
-		_ = m.view(func(st *state) error {
-			head = st.head.Number
-			return nil
-		})
-		if pos > head {
-			pos = head // the store was restored
-		}
-		start := pos
-		if pos < head {
-			err = m.e.o.Store.Journal(ctx, m.name, pos+1, head, func(c *Commit) error {
-				if err := f.Handle(ctx, w, c); err != nil {
-					return fmt.Errorf("commit %d: %w", c.Number, err)
-				}
-				pos = c.Number
-				return nil
-			})
-		}
-		if pos > start {
-			note := map[string][]byte{followerPrefix + f.Name: binary.AppendUvarint(nil, pos)}
-			saveErr := m.e.o.Store.SaveNotes(context.WithoutCancel(ctx), m.name, note)
-			moved = moved || saveErr == nil
-			if saveErr != nil && err == nil {
-				err = fmt.Errorf("save position: %w", saveErr)
-			}
-		}
-		if err != nil {
-			return moved, err
+		next := r.m.next()
+		if err := r.catchUp(ctx, r.m.head()); err != nil {
+			return err
 		}
 		select {
 		case <-next:
 		case <-ctx.Done():
 		}
 	}
-	return moved, nil
+	return nil
+}
+
+// catchUp handles the commits up to head. The position is noted also when it
+// ends early.
+func (r *follower) catchUp(ctx context.Context, head uint64) error {
+	if r.pos.Load() > head {
+		r.pos.Store(head) // the store was restored
+	}
+	if r.pos.Load() == head {
+		return nil
+	}
+	err := r.m.e.o.Store.Journal(ctx, r.m.name, r.pos.Load()+1, head, func(c *Commit) error {
+		if err := r.Handle(ctx, r.w, c); err != nil {
+			return fmt.Errorf("commit %d: %w", c.Number, err)
+		}
+		r.pos.Store(c.Number)
+		if c.Number-r.saved >= savePositionEvery {
+			return r.save(ctx)
+		}
+		return nil
+	})
+	return errors.Join(err, r.save(ctx))
+}
+
+func (r *follower) save(ctx context.Context) error {
+	pos := r.pos.Load()
+	if pos == r.saved {
+		return nil
+	}
+	note := map[string][]byte{followerPrefix + r.Name: binary.AppendUvarint(nil, pos)}
+	if err := r.m.e.o.Store.SaveNotes(context.WithoutCancel(ctx), r.m.name, note); err != nil {
+		return fmt.Errorf("save position: %w", err)
+	}
+	r.saved = pos
+	return nil
 }
 
 func (m *machine) followerPosition(ctx context.Context, name string) (uint64, error) {

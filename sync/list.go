@@ -119,7 +119,7 @@ func (m *machine) bodiesOf(ctx context.Context, a Actor, kind string, ids []stri
 // query turns a request into what the store runs.
 func (m *machine) query(req ListRequest) (Query, error) {
 	k := m.e.o.Registry.Kind(req.Kind)
-	if k == nil {
+	if k == nil || k.Plural == "" { // private kinds are in no list
 		return Query{}, fault.New(fault.UnknownKind, "kind", req.Kind)
 	}
 	q := Query{Kind: req.Kind, Filters: req.Filters, Words: searchWords(req.Search), Sort: req.Sort, Limit: req.Limit}

@@ -31,8 +31,10 @@ type machine struct {
 	wake         chan struct{} // tells followers of new commits; replaced at each
 	wakeMu       sync.Mutex
 	following    sync.WaitGroup
-	saved        atomic.Uint64      // head of the last checkpoint
-	savedAt      atomic.Int64       // Unix time of it
+	saved        atomic.Uint64 // head of the last checkpoint
+	savedAt      atomic.Int64  // Unix time of it
+	swept        string        // date of the last sweep; only housekeeping
+	readers      []*follower
 	endFollowing context.CancelFunc // ends the followers
 	stale        atomic.Bool        // the store may have gone on without the state
 }

@@ -41,7 +41,10 @@ func (w *Workspace) Numbers(ctx context.Context, a Actor, kind string, count int
 		if fault.Is(err, fault.PreconditionFail) || fault.Is(err, fault.IDExists) {
 			continue // somebody else took a block meanwhile
 		}
-		return next, next + uint64(count) - 1, err
+		if err != nil {
+			return 0, 0, err
+		}
+		return next, next + uint64(count) - 1, nil
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *machine) readCursor(ctx context.Context, a Actor, text string) (cur cur
 	if err != nil || cur.n == 0 && cur.t == 0 {
 		return cursor{}, false, err
 	}
-	if cur.n > 0 && cur.n < horizon || cur.n == 0 && cur.t < horizon {
+	if cur.before(horizon) {
 		return cursor{}, true, nil
 	}
 	for _, l := range [...]struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}, {cur.seen, cur.seenLink}} {
@@ -147,6 +147,10 @@ type plan struct {
 	secret  []byte
 }
 
+// errHorizonMoved: a checkpoint forgot what the cursor needs since it was
+// read. Asked again, the device is told to start over.
+var errHorizonMoved = errors.New("the horizon has moved")
+
 // plan computes a page's rows under one published head.
 func (m *machine) plan(a Actor, cur cursor, limit int) (*plan, error) {
 	pl := &plan{n: cur.n, nLink: cur.nLink, t: cur.t, tLink: cur.tLink, from: cur.at}
@@ -157,6 +161,9 @@ func (m *machine) plan(a Actor, cur cursor, limit int) (*plan, error) {
 		}
 		if p == nil {
 			return fault.New(fault.Forbidden) // the system has no view
+		}
+		if cur.before(st.horizon) {
+			return unavailable(errHorizonMoved)
 		}
 		pl.head, pl.secret = st.head, st.secret
 		if pl.t == 0 {

@@ -15,10 +15,13 @@ func (w *Workspace) housekeep(ctx context.Context) error {
 	switch {
 	case m == nil:
 		return nil
-	case idle:
+	case idle && !m.behind():
 		return w.Evict(ctx)
 	}
 	if err := m.saveNotes(ctx); err != nil {
+		return err
+	}
+	if err := w.sweepDaily(ctx, m); err != nil {
 		return err
 	}
 	if m.wantsCheckpoint() {

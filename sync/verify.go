@@ -3,6 +3,7 @@ package sync
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -311,6 +312,15 @@ func (v *verifier) search(ctx context.Context, kind string, words map[string][]s
 
 // checkpoint compares what loading gives with the replay.
 func (v *verifier) checkpoint(ctx context.Context) error {
+	head, chunks, err := v.store.LoadCheckpoint(ctx, v.out.Workspace)
+	if err == nil {
+		err = newState(v.reg, Faults{}).decode(slices.Concat(chunks...))
+		if err != nil && !errors.Is(err, errOtherVersion) {
+			v.problem("the checkpoint of commit %d is damaged", head.Number)
+		}
+	} else if !errors.Is(err, ErrMissing) {
+		return err
+	}
 	e := &Engine{o: Options{Store: v.store, Registry: v.reg, Logger: slog.New(slog.DiscardHandler)}}
 	st, _, _, err := e.restoreState(ctx, v.out.Workspace)
 	if err != nil {
