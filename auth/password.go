@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/enroute-field/enroute/internal/fault"
@@ -58,12 +59,18 @@ func (s *Service) ResetPassword(ctx context.Context, ws *sync.Workspace, employe
 // proveCurrent checks the current password, under a limit as of a sign-in:
 // who finds a signed-in browser must not guess from there.
 func (s *Service) proveCurrent(ctx context.Context, acc *account, current string) error {
-	limit := attempt{{limiter: s.accounts, key: accountKey(acc.ws.Name(), "current/"+acc.employee.ID), clears: true}}
+	limit := attempt{{limiter: s.accounts, key: currentKey(acc), clears: true}}
 	err := s.guard(limit, func() error { return s.compare(ctx, acc, current) })
 	if fault.Is(err, fault.BadCredentials) {
 		return fault.Invalid(fault.At("currentPassword", fault.WrongPassword))
 	}
 	return err
+}
+
+// currentKey is apart from those of sign-ins (accountKey), whatever somebody
+// gives as an e-mail address.
+func currentKey(acc *account) limiterKey {
+	return sha256.Sum256([]byte("current\x00" + acc.ws.Name() + "\x00" + acc.employee.ID))
 }
 
 // replacePassword writes the credential, provided that it is still the one

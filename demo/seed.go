@@ -106,7 +106,7 @@ func (c *company) write(ctx context.Context, engine *sync.Engine, w *sync.Worksp
 		}
 	}
 	for i, done := range c.field {
-		if err := push(ctx, w, technicianID(i), done); err != nil {
+		if err := push(ctx, w, technicianID(i), c.names[i], done); err != nil {
 			return w, fmt.Errorf("push the work of %s: %w", technicianID(i), err)
 		}
 	}
@@ -129,11 +129,11 @@ func open(ctx context.Context, w *sync.Workspace, a *auth.Service, password stri
 	return err
 }
 
-func push(ctx context.Context, w *sync.Workspace, technician string, done []sync.Mutation) error {
+func push(ctx context.Context, w *sync.Workspace, technician, name string, done []sync.Mutation) error {
 	if len(done) == 0 {
 		return nil
 	}
-	actor := sync.Actor{User: technician, Device: "demo-phone-" + technician}
+	actor := sync.Actor{User: technician, Device: "demo-phone-" + technician, Name: name}
 	answer, err := w.Push(ctx, actor, sync.PushRequest{Mutations: done})
 	if err != nil {
 		return err

@@ -88,7 +88,7 @@ func (c *company) task(number int, cl client) (string, sync.Fields) {
 	id := fmt.Sprintf("task-%04d", number)
 	unit := pick(c.rand, cl.equipment)
 	f := sync.Fields{
-		"number": float64(1000 + number), "clientId": cl.id, "equipmentIds": []any{unit.id},
+		"clientId": cl.id, "equipmentIds": []any{unit.id},
 		"summary": pick(c.rand, unit.jobs), "description": "Tâche fictive de la démonstration.",
 		"timeZone": timeZone, "externalIds": mark(id),
 	}

@@ -28,17 +28,22 @@ func (e *Engine) Follow(f Follower) {
 
 const followerPrefix = "follower/"
 
-// follow starts the followers of a workspace that has come into memory.
+// readersOf are the followers of a workspace that comes into memory.
+func (e *Engine) readersOf(m *machine) []*follower {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	var out []*follower
+	for _, f := range e.followers {
+		out = append(out, &follower{Follower: f, m: m, w: e.workspaces[m.name]})
+	}
+	return out
+}
+
+// follow starts the followers.
 func (m *machine) follow() {
-	m.e.mu.Lock()
-	w, followers := m.e.workspaces[m.name], m.e.followers
-	m.e.mu.Unlock()
 	ctx, end := context.WithCancel(m.e.ctx)
 	m.endFollowing = end
-	m.readers = nil
-	for _, f := range followers {
-		r := &follower{Follower: f, m: m, w: w}
-		m.readers = append(m.readers, r)
+	for _, r := range m.readers {
 		m.following.Go(func() { r.run(ctx) })
 	}
 }

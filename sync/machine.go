@@ -57,6 +57,7 @@ func (e *Engine) load(ctx context.Context, name string) (*machine, error) {
 	m.presence.lower(m.st.head.Number)
 	m.streams.open = map[*Stream]struct{}{}
 	go m.write()
+	m.readers = e.readersOf(m)
 	m.follow()
 	return m, nil
 }

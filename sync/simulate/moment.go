@@ -306,7 +306,7 @@ func (at *moment) checkReach(s *sent) error {
 			was = d
 		}
 		if d == nil || !made && !at.revives() && !at.had(d.scope, s.since, at.c.Number-1) && !at.had(was.scope, s.since, at.c.Number-1) {
-			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d, by%s", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, at.done())
+			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d, by%s spans %v\nold %s\nnow %s\nref %s", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, at.done(), at.w.model.spans[at.c.Actor.User][d.scope], old.body, now.body, d.body)
 		}
 	}
 	return nil
