@@ -114,8 +114,7 @@ func (c *company) people() {
 	var members [2][]any
 	for i := range technicianCount {
 		id := technicianID(i)
-		name := firstNames[(i*7+3)%len(firstNames)] + " " + surnames[(i*11+5)%len(surnames)]
-		c.employee(id, name, "technician", sync.Fields{"mobileProfileId": profileID})
+		c.employee(id, technicianName(i), "technician", sync.Fields{"mobileProfileId": profileID})
 		members[i/teamSize] = append(members[i/teamSize], id)
 	}
 	c.create("team", teamIDs[0], sync.Fields{"name": "Équipe Rive-Nord", "memberIds": members[0]})
@@ -128,6 +127,11 @@ func (c *company) employee(id, name, role string, f sync.Fields) {
 	f["phone"] = c.phone()
 	f["externalIds"] = mark(id)
 	c.create("employee", id, f)
+}
+
+// technicianName of the technician with this index, from 0.
+func technicianName(i int) string {
+	return firstNames[(i*7+3)%len(firstNames)] + " " + surnames[(i*11+5)%len(surnames)]
 }
 
 // technicianID of the technician with this index, from 0: tech1 and so on.

@@ -106,7 +106,7 @@ func (c *company) write(ctx context.Context, engine *sync.Engine, w *sync.Worksp
 		}
 	}
 	for i, done := range c.field {
-		if err := push(ctx, w, technicianID(i), c.names[i], done); err != nil {
+		if err := push(ctx, w, technicianID(i), technicianName(i), done); err != nil {
 			return w, fmt.Errorf("push the work of %s: %w", technicianID(i), err)
 		}
 	}
