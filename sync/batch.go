@@ -61,6 +61,15 @@ func (b *batch) scopeOf(key Key) string {
 	return f.scope
 }
 
+// liveScope is the scope of a document that is there; "" otherwise.
+func (b *batch) liveScope(key Key) string {
+	f, _ := b.find(key)
+	if f.deleted {
+		return ""
+	}
+	return f.scope
+}
+
 // load a document, deleted ones too; ErrMissing if there never was one.
 func (b *batch) load(ctx context.Context, key Key) (*draft, error) {
 	if d := b.over.docs[key]; d != nil {
@@ -116,7 +125,7 @@ func (b *batch) put(ctx context.Context, doc *Document, body []byte) error {
 			return fault.New(fault.TooLarge, "limit", "256 KiB")
 		}
 	}
-	b.over.put(b.withFacts(d), b.withFacts(before), b.scopeOf)
+	b.over.put(b.withFacts(d), b.withFacts(before), b.liveScope)
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (o *overlay) rollback(mark int) {
 }
 
 // put makes d the present state of its document. scopeOf tells the scope a
-// document is in.
+// document is in, "" if it is not there or deleted.
 func (o *overlay) put(d, before *draft, scopeOf func(Key) string) {
 	key := d.doc.Key
 	o.docs[key] = d

@@ -18,7 +18,25 @@ func (t taskRules) move(tx *sync.Tx, ch *sync.Change, from, to string) error {
 		return err
 	}
 	record(tx, ch, to, from, moved)
+	if t.workflow.Category(to) == Planned {
+		endVisit(ch.New.Fields)
+	}
 	return nil
+}
+
+// endVisit takes the signature of the visit that is over off the task, so that
+// it does not pass for that of the next one. It stays with the event that
+// ended the visit.
+func endVisit(f sync.Fields) {
+	delete(f, "clientSnapshot") // the next end freezes it anew
+	signature := f["signature"]
+	events, _ := f["events"].([]any)
+	if signature == nil || len(events) == 0 {
+		return
+	}
+	last, _ := events[len(events)-1].(map[string]any)
+	last["signature"] = signature // record made this event just now
+	delete(f, "signature")
 }
 
 // enter puts the task into a state, with what comes of it: a dispatch asks

@@ -345,3 +345,30 @@ func TestReopeningForAClientThatIsGone(t *testing.T) {
 		})
 	}
 }
+
+// The signature of one visit does not pass for that of the next: it stays with
+// the event that ended the visit.
+func TestAFollowUpVisitNeedsItsOwnSignature(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	task(t, w, "inProgress", "tom")
+	w.MustWrite(denis, enginetest.Update("task", "t", 0, sync.Fields{
+		"signatureRequired": true, "signature": map[string]any{"outcome": "signed", "name": "Lise"}}))
+	for _, s := range []string{"incomplete", "scheduled", "dispatched", "enRoute", "inProgress"} {
+		w.MustWrite(denis, step(s, "because"))
+	}
+	f := w.Fields("task", "t")
+	if f["signature"] != nil {
+		t.Errorf("the signature is still %v", f["signature"])
+	}
+	expectCode(t, "completed without a new one", w.Write(denis, step("completed", "")), fault.SignatureRequired)
+	kept := 0
+	for _, e := range members.Objects(f, "events") {
+		if s := members.Object(e, "signature"); s != nil && e["state"] == "scheduled" && s["name"] == "Lise" {
+			kept++
+		}
+	}
+	if kept != 1 {
+		t.Errorf("the signature is kept with %d events, should be with one", kept)
+	}
+}

@@ -236,23 +236,30 @@ func (at *moment) checkAuthority() error {
 			return err
 		}
 	}
-	if at.revives() {
-		return nil // with a task comes back all that it names
-	}
 	since := at.since()
 	for key, d := range at.w.model.view(at.c.Actor.User) {
-		if at.before[key] == nil && d.rev != at.c.Number && !at.had(d.scope, since, at.c.Number-1) {
+		if at.before[key] == nil && d.rev != at.c.Number && !at.had(d.scope, since, at.c.Number-1) && !at.broughtBack(d.scope) {
 			return violated("authority", "commit %d: %s gave himself %s in %s by%s", at.c.Number, at.c.Actor.Device, key, d.scope, at.done())
 		}
 	}
 	return nil
 }
 
-// revives says whether a late edit brought back what had been deleted.
-func (at *moment) revives() bool {
+// broughtBack says whether a task that had left the actor's phone, because it
+// was finished or deleted, brings a scope along as it returns: with a task
+// comes all that it named before.
+func (at *moment) broughtBack(scope string) bool {
 	for key, old := range at.old {
-		if old != nil && old.deleted && !at.w.model.docs[key].deleted {
+		if key.Kind != "task" || old == nil {
+			continue
+		}
+		if scope == "clientFile:"+old.text("clientId") || scope == "client:"+old.text("clientId") {
 			return true
+		}
+		for _, ref := range references(old.f) {
+			if d := at.w.model.docs[ref]; d != nil && !d.deleted && d.scope == scope {
+				return true
+			}
 		}
 	}
 	return false
@@ -305,8 +312,8 @@ func (at *moment) checkReach(s *sent) error {
 		if was == nil {
 			was = d
 		}
-		if d == nil || !made && !at.revives() && !at.had(d.scope, s.since, at.c.Number-1) && !at.had(was.scope, s.since, at.c.Number-1) {
-			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d, by%s spans %v\nold %s\nnow %s\nref %s", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, at.done(), at.w.model.spans[at.c.Actor.User][d.scope], old.body, now.body, d.body)
+		if d == nil || !made && !at.broughtBack(d.scope) && !at.had(d.scope, s.since, at.c.Number-1) && !at.had(was.scope, s.since, at.c.Number-1) {
+			return violated("authority", "commit %d: %s referred to %s, in %s, which was not his to see since %d, by%s", at.c.Number, at.c.Actor.Device, ref, d.scope, s.since, at.done())
 		}
 	}
 	return nil

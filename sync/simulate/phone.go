@@ -201,8 +201,6 @@ func (p *phone) push(ctx context.Context, req device.PushRequest) (*device.PushR
 		return nil, fmt.Errorf("read push: %w", err)
 	}
 	p.w.sends(p.actor, in.Mutations, p.shown, false)
-	eng, _ := p.w.server.ws.Presented(ctx, p.actor)
-	p.w.logf("  PRESENTED %s engine %d mine %d", p.actor.Device, eng, p.shown)
 	resp, err := p.w.server.ws.Push(ctx, p.actor, sync.PushRequest(in))
 	p.w.logf("  %s pushes %d: %v", p.actor.Device, len(in.Mutations), err)
 	if err != nil {
