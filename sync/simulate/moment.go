@@ -288,7 +288,11 @@ func (at *moment) had(scope string, from, to uint64) bool {
 }
 
 func (at *moment) checkReach(s *sent) error {
-	now, old := at.w.model.docs[s.Key()], at.old[s.Key()]
+	now := at.w.model.docs[s.Key()]
+	old, changed := at.old[s.Key()]
+	if !changed {
+		old = now
+	}
 	if now == nil {
 		return violated("authority", "commit %d: %s %s took effect on nothing", at.c.Number, s.Op, s.Key())
 	}
