@@ -59,6 +59,7 @@ type Device struct {
 	o       Options
 	sending chan struct{} // holds a token while a push is under way: pushes keep their order
 	changed chan struct{} // a mutation was queued
+	heard   chan struct{} // a page came by the stream
 
 	mu   sync.Mutex
 	meta Meta
@@ -77,6 +78,7 @@ func Open(ctx context.Context, o Options) (*Device, error) {
 		o:       o,
 		sending: make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
+		heard:   make(chan struct{}, 1),
 		meta:    s.Meta,
 		copy:    newReplica(s.Documents),
 		out:     newOutbox(s.Entries),

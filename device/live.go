@@ -42,6 +42,7 @@ func (d *Device) Listen(ctx context.Context) error {
 			return nil
 		}
 		asked = p.Cursor
+		signal(d.heard)
 	}
 }
 
@@ -92,7 +93,39 @@ func (d *Device) session(ctx context.Context) (connected bool, err error) {
 		cancel(fmt.Errorf("push failed: %w", err))
 		return err
 	})
+	g.Go(func() error {
+		err := d.showCursor(ctx)
+		cancel(fmt.Errorf("pull failed: %w", err))
+		return err
+	})
 	return true, g.Wait()
+}
+
+// showAfter is how long the pages of a stream gather before the cursor they
+// lead to is shown.
+const showAfter = 2 * time.Second
+
+// showCursor asks for one row after pages have come live. The server cannot
+// know that a stream's pages arrived; a pull with their cursor tells it, so
+// that what was dispatched counts as received. The answer is thrown away: the
+// stream brings the same, and must not find its place taken.
+func (d *Device) showCursor(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.heard:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.o.After(showAfter):
+		}
+		asked := d.Condition().Cursor
+		if _, err := d.o.Transport.Pull(ctx, asked, 1); err != nil && ctx.Err() == nil {
+			return d.pullRefused(ctx, asked, err)
+		}
+	}
 }
 
 // pushChanges sends mutations as they are queued.

@@ -150,3 +150,35 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The server learns that live pages arrived by a pull with their cursor, the
+// answer to which changes nothing.
+func TestTheCursorOfLivePagesIsShown(t *testing.T) {
+	t.Parallel()
+	f, shown, ended := newFeed(), make(chan string, 10), make(chan error)
+	s := &script{live: func(string) (device.Stream, error) { return f, nil }}
+	s.pull = func(cursor string) (*device.Page, error) {
+		shown <- cursor
+		if cursor == "" {
+			return &device.Page{Cursor: "1", Head: 1}, nil
+		}
+		return &device.Page{Cursor: "other", Head: 9, Put: []device.Document{doc("z", "workspace", 9, "")}}, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	d := open(t, device.Options{Transport: s, After: func(time.Duration) <-chan time.Time {
+		now := make(chan time.Time, 1)
+		now <- time.Time{}
+		return now
+	}})
+	go func() { ended <- d.Run(ctx) }()
+	want(t, "pulled first", []string{<-shown}, []string{""})
+	f.pages <- &device.Page{Cursor: "2", Head: 2, Put: []device.Document{doc("a", "workspace", 2, "")}}
+	want(t, "shown", []string{<-shown}, []string{"2"})
+	f.pages <- &device.Page{Cursor: "3", Head: 3, Put: []device.Document{doc("b", "workspace", 3, "")}}
+	want(t, "shown", []string{<-shown}, []string{"3"})
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	want(t, "documents", names(d), []string{"a@2", "b@3"})
+}

@@ -84,11 +84,11 @@ func matches(batch []Entry, resp *PushResponse) error {
 	return nil
 }
 
-// answer files a result. A mutation that the server had before the head that
-// the device's cursor covers is settled.
+// answer files a result. A mutation that was sent once more, and that the
+// server had before the head that the device's cursor covers, is settled.
 func (e *Entry) answer(r *Result, head uint64) {
 	if r.Status != Rejected {
-		e.Phase, e.Rev, e.Settled = Acknowledged, r.Rev, r.Duplicate && r.Rev <= head
+		e.Phase, e.Rev, e.Settled = Acknowledged, r.Rev, e.Doubts > 0 && r.Duplicate && r.Rev <= head
 		return
 	}
 	e.Phase, e.Problem = Refused, r.Error
