@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/enroute-field/enroute/store/faulty"
@@ -184,6 +185,7 @@ func (w *world) answers(ctx context.Context) ([][]byte, error) {
 		if _, err := p.took(p.dev.Condition().Cursor, w.model.head, page, p.limit); err != nil {
 			return nil, err
 		}
+		slices.SortFunc(page.Put, bytes.Compare) // a preview has no order
 		out[i] = page.AppendJSON(nil)
 	}
 	return out, nil
