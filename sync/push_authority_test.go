@@ -230,17 +230,3 @@ func TestOldReferencesNeedNotBeSeenAnyMore(t *testing.T) {
 	w.mustWrite(admin, remove("client", "c2", 0))
 	want(t, "to a deleted one", outcomes(w.push(office, create("place", "p2", Fields{"name": "x", "clientId": "c2"}))), "not_found")
 }
-
-// A task goes on naming what was deleted; touching it gives nobody the scope
-// that the deleted document was in.
-func TestATouchedTaskGrantsNothingOfWhatIsDeleted(t *testing.T) {
-	t.Parallel()
-	w := newPushWorld(t)
-	w.mustWrite(office, create("place", "p8", Fields{"name": "Attic", "clientId": "c2"}),
-		create("task", "t1", Fields{"clientId": "c2", "employeeIds": []any{"ann"}}))
-	w.mustWrite(office, remove("client", "c2", 0))
-	got := w.push(ann,
-		update("task", "t1", w.head(), Fields{"start": "2026-11-21T12:00:00-05:00"}),
-		create("photo", "f9", Fields{"placeId": "p8"}))
-	want(t, "outcomes", outcomes(got), "applied not_found")
-}

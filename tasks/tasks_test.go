@@ -271,3 +271,27 @@ func TestTwoSignaturesAreBothKept(t *testing.T) {
 		t.Errorf("%d conflicts", got)
 	}
 }
+
+// A task goes on naming equipment that was deleted. Touching the task gives
+// nobody the client whose equipment it was.
+func TestATouchedTaskGrantsNothingOfDeletedEquipment(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	tim := enginetest.Phone("tim")
+	w.MustWrite(denis,
+		enginetest.Create("client", "gagnon", sync.Fields{"name": "Gagnon"}),
+		enginetest.Create("equipment", "boiler", sync.Fields{"clientId": "gagnon", "name": "Boiler"}),
+		enginetest.Create("task", "t", sync.Fields{
+			"clientId": "dupont", "equipmentIds": []any{"boiler"}, "state": "dispatched", "employeeIds": []any{"tim"}}))
+	w.MustWrite(denis, enginetest.Delete("equipment", "boiler", 0))
+	w.Clock.Advance(60 * 24 * time.Hour) // what he held before no longer counts
+	_, cursor := w.Pull(tim, "")
+	w.Pull(tim, cursor)
+	got := w.Push(tim,
+		enginetest.Update("task", "t", w.RevOf("task", "t"), sync.Fields{"description": "x"}),
+		enginetest.Create("contact", "spy", sync.Fields{"clientId": "gagnon", "firstName": "Spy"}))
+	if got[0].Status != sync.Applied {
+		t.Errorf("the task: %+v", got[0])
+	}
+	expectRefused(t, "a contact of the other client", got[1], fault.NotFound)
+}
