@@ -17,7 +17,7 @@ func TestCacheKeepsOnlyWhatItCounts(t *testing.T) {
 	}
 	other := weak.Make(&rows[999].Body[0])
 	c.put("w", &rows[0])
-	rows = nil
+	rows = nil //nolint:wastedassign // nothing else may hold them
 	runtime.GC()
 	if other.Value() != nil {
 		t.Fatal("the neighbours of a cached document are still there")

@@ -119,10 +119,10 @@ func (m *machine) readCursor(ctx context.Context, a Actor, text string) (cur cur
 }
 
 func sameHistory(ctx context.Context, chain *history, head Head, n, link uint64) (bool, error) {
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		return true, nil
-	case n == head.Number:
+	case head.Number:
 		return link == head.Hash.Link(), nil
 	}
 	l, err := chain.at(ctx, n)

@@ -163,7 +163,7 @@ func member(archive, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	zipped, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", archive, err)

@@ -50,7 +50,7 @@ func (w *world) answeredOne(s *sent, r *sync.Result, head uint64) error {
 	switch {
 	case r.ID != s.ID || r.Rev > head || (r.Error != nil) != (r.Status == sync.Rejected):
 		return violated("push", "%s %s was answered %+v under head %d", s.Op, s.Key(), r, head)
-	case s.answered == nil:
+	case s.answered == nil, s.answered.Duplicate && !r.Duplicate && s.answered.Rev == r.Rev: // of two at once
 		s.answered = r
 		if r.Status == sync.Merged {
 			w.report.Merged++

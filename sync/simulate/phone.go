@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/enroute-field/enroute/device"
 	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/sync"
@@ -171,21 +173,29 @@ func (p *phone) note(asked string, page *sync.Page) {
 
 // Push implements device.Transport.
 func (p *phone) Push(ctx context.Context, req device.PushRequest) (*device.PushResponse, error) {
-	f := p.fate("push")
-	if f == neverSent {
+	switch p.fate("push") {
+	case neverSent:
 		return nil, errLost
-	}
-	resp, err := p.push(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	switch f {
 	case answerLost, answerLate:
+		if _, err := p.push(ctx, req); err != nil {
+			return nil, err
+		}
 		return nil, errLost
 	case doubled:
-		return p.push(ctx, req)
+		return p.pushTwice(ctx, req)
 	}
-	return resp, nil
+	return p.push(ctx, req)
+}
+
+// pushTwice sends a push twice at the same moment.
+func (p *phone) pushTwice(ctx context.Context, req device.PushRequest) (resp *device.PushResponse, err error) {
+	var g errgroup.Group
+	g.Go(func() error {
+		_, err := p.push(ctx, req)
+		return err
+	})
+	resp, err = p.push(ctx, req)
+	return resp, errors.Join(err, g.Wait())
 }
 
 func (p *phone) push(ctx context.Context, req device.PushRequest) (*device.PushResponse, error) {
