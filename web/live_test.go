@@ -243,7 +243,7 @@ func TestStopWaitsForNoSlowConsumer(t *testing.T) {
 	w.stall(tim)
 	other := w.follow(tim, "")
 	other.change()
-	w.flood(other, func(i int) bool { return i < 100 }) // far more than sockets hold
+	w.flood(other, func(i int) bool { return i < 50 }) // more than sockets hold
 	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if err := w.server.Stop(soon); err != nil {

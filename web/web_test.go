@@ -96,7 +96,7 @@ func (w *world) start(o web.Options) {
 	}
 	w.url = "http://" + ln.Addr().String()
 	transport := &http.Transport{DisableCompression: true}
-	w.client = &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	w.client = &http.Client{Transport: transport, Timeout: 3 * time.Minute}
 	w.t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -41,13 +41,15 @@ func run(t *testing.T, seed, steps int, sabotage sync.Faults) (simulate.Report, 
 	return simulate.Run(t.Context(), simulate.Config{Seed: uint64(seed), Steps: steps, Dir: folder(t), Sabotage: sabotage})
 }
 
+// Whatever happens, every device ends with exactly what its person may see,
+// and nothing that was acknowledged is lost or done twice.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	first := size(t, "FIRST", 1)
 	totals := make(chan simulate.Report, 1)
 	totals <- simulate.Report{}
 	t.Run("seeds", func(t *testing.T) {
-		for seed := first; seed < first+size(t, "SEEDS", 20); seed++ {
+		for seed := first; seed < first+size(t, "SEEDS", seeds); seed++ {
 			t.Run(strconv.Itoa(seed), func(t *testing.T) {
 				t.Parallel()
 				report, err := run(t, seed, size(t, "STEPS", 300), sync.Faults{})
@@ -60,7 +62,30 @@ func TestHistories(t *testing.T) {
 			})
 		}
 	})
-	t.Log(<-totals)
+	total := <-totals
+	t.Log(total)
+	if total.Compared == 0 || total.Merged == 0 {
+		t.Error("nothing was compared, or nothing merged")
+	}
+	for _, kind := range everyKind {
+		if total.Faults[kind] == 0 && size(t, "SEEDS", seeds) >= seeds && !t.Failed() {
+			t.Errorf("this never happened: %s", kind)
+		}
+	}
+}
+
+// seeds are enough for every kind of trouble to occur.
+const seeds = 20
+
+var everyKind = []string{
+	"pull request lost", "pull answer lost", "pull answer late", "pull request doubled",
+	"push request lost", "push answer lost", "push answer late", "push request doubled",
+	"crash", "restart", "eviction", "restored backup", "reset", "new day", "skewed clock",
+	"device crash", "device restored", "live", "concurrent requests",
+	"old mutation again", "mutation id reused", "foreign cursor", "write again with its key",
+	"store Append: fail before", "store Append: fail after", "store Append: unknown done",
+	"store Append: unknown undone", "store Append: delay", "store Append: late",
+	"store Documents: fail before", "store Journal: fail before", "store Outcomes: fail before",
 }
 
 // explain a violation with the history that led to it.
