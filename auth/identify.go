@@ -38,6 +38,7 @@ type session struct {
 	employee  rev
 	password  rev
 	confirmed atomic.Uint64 // link of the head at which the revs were last compared
+	seen      atomic.Int64  // Unix time at which it was last seen
 }
 
 // rev is a document as it was when it was looked at; 0: not there.

@@ -29,7 +29,11 @@ const (
 // Seen remembers that a session is in use. It costs no commit and no store
 // access: what comes in within a few seconds is stored together.
 func (s *Service) Seen(id *Identity, info Seen) {
-	s.seen.add(sighting{id.Workspace.Name(), id.SessionID}, facts{at: s.clock(), version: info.AppVersion, pending: info.Pending})
+	now := s.clock()
+	if again := id.session.seen.Swap(now.Unix()) == now.Unix(); again && info == (Seen{}) {
+		return // notes have seconds
+	}
+	s.seen.add(sighting{id.Workspace.Name(), id.SessionID}, facts{at: now, version: info.AppVersion, pending: info.Pending})
 }
 
 // notes are what was told about all devices of a workspace, up to now.

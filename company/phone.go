@@ -2,6 +2,7 @@ package company
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -17,11 +18,20 @@ var extension = regexp.MustCompile(`(?i)[\s,;(\-]*(?:\bposte|\bp\.|\bext\b\.?|\b
 // without a country are of the region (ISO 3166-1 alpha-2). What is no
 // telephone number gives "".
 func E164(typed, region string) string {
-	number, err := phonenumbers.Parse(extension.ReplaceAllString(typed, ""), region)
-	if err != nil || !phonenumbers.IsValidNumber(number) {
+	if strings.ContainsAny(typed, "xXpP#") { // else there is none, and looking for it costs as much as the rest
+		typed = extension.ReplaceAllString(typed, "")
+	}
+	number, err := phonenumbers.Parse(typed, region)
+	if err != nil || !valid(number, region) {
 		return ""
 	}
 	return phonenumbers.Format(number, phonenumbers.E164)
+}
+
+// valid says whether there can be such a number. Most are of the company's own
+// region, which is one to look at instead of the 25 that share code 1.
+func valid(number *phonenumbers.PhoneNumber, region string) bool {
+	return phonenumbers.IsValidNumberForRegion(number, region) || phonenumbers.IsValidNumber(number)
 }
 
 // SetE164 writes, beside each of the named telephone fields that changed, its

@@ -13,8 +13,9 @@ type history struct {
 	workspace string
 
 	mu    sync.Mutex
-	first uint64 // number of the oldest in recent
+	first uint64 // number of the oldest in links
 	links []chainLink
+	older map[uint64]chainLink // that were asked for
 }
 
 // chainLink is what cursors and clocks need of a commit.
@@ -23,10 +24,21 @@ type chainLink struct {
 	at   time.Time
 }
 
-const keptLinks = 1 << 16
+// keptLinks is how many of the newest commits are known at least, keptOlder
+// how many others at most: after a restart every device comes with a cursor
+// from before it, and few of them are alike.
+const (
+	keptLinks = 1 << 16
+	keptOlder = 1 << 12
+)
 
-func newHistory(store Store, workspace string) *history {
-	return &history{store: store, workspace: workspace, first: 1}
+// newHistory begins at a head; the zero Head is before the first commit.
+func newHistory(store Store, workspace string, head Head) *history {
+	h := &history{store: store, workspace: workspace, first: 1, older: map[uint64]chainLink{}}
+	if head.Number > 0 {
+		h.add(head)
+	}
+	return h
 }
 
 // add the next commit.
@@ -59,14 +71,25 @@ func (h *history) at(ctx context.Context, number uint64) (chainLink, error) {
 	if found == nil {
 		return chainLink{}, ErrMissing
 	}
+	h.remember(number, *found)
 	return *found, nil
+}
+
+func (h *history) remember(number uint64, l chainLink) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.older) >= keptOlder {
+		clear(h.older)
+	}
+	h.older[number] = l
 }
 
 func (h *history) inMemory(number uint64) (chainLink, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if number < h.first || number >= h.first+uint64(len(h.links)) {
-		return chainLink{}, false
+		l, ok := h.older[number]
+		return l, ok
 	}
 	return h.links[number-h.first], true
 }

@@ -93,7 +93,7 @@ func (e *Engine) restoreState(ctx context.Context, name string) (st *state, chai
 	if st, err = e.fromCheckpoint(ctx, name); err != nil {
 		return nil, nil, 0, err
 	}
-	chain = newHistory(e.o.Store, name)
+	chain = newHistory(e.o.Store, name, st.head)
 	prev := st.head
 	saved = prev.Number
 	err = e.o.Store.Journal(ctx, name, st.head.Number+1, 0, func(c *Commit) error {

@@ -45,20 +45,8 @@ func (f *facts) column(col int64) []entry {
 	return f.entries[from:to]
 }
 
-// marked is an entry as its row stands in the file.
-type marked struct {
-	entry
-	least bool // the column sorts by it
-}
-
-// marked gives the entries as a set.
-func (f *facts) marked() map[marked]struct{} {
-	out := make(map[marked]struct{}, len(f.entries))
-	for i, e := range f.entries {
-		out[marked{e, i == 0 || f.entries[i-1].col != e.col}] = struct{}{}
-	}
-	return out
-}
+// isLeast says whether entry i is the one by which its column sorts.
+func (f *facts) isLeast(i int) bool { return i == 0 || f.entries[i-1].col != f.entries[i].col }
 
 // hasPrefixes says whether for each prefix a word starts with it.
 func (f *facts) hasPrefixes(prefixes []string) bool {

@@ -4,18 +4,19 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // progress tells how far the projections of each workspace are, and lets
 // queries wait until they are far enough.
 type progress struct {
-	mu         sync.Mutex
-	of         map[int64]*track
-	rebuilding bool
-	closed     bool
-	waiting    int           // queries that wait
-	moved      chan struct{} // closed, and made anew, whenever something changes
-	wake       chan struct{} // tells the projector that there is work
+	mu      sync.Mutex
+	of      map[int64]*track
+	last    time.Time // of the newest append
+	closed  bool
+	waiting int           // queries that wait
+	moved   chan struct{} // closed, and made anew, whenever something changes
+	wake    chan struct{} // tells the projector that there is work
 }
 
 // track is one workspace's progress.
@@ -27,7 +28,6 @@ type track struct {
 
 // job is what the projector does next.
 type job struct {
-	rebuild  bool
 	ws       int64
 	from, to uint64
 }
@@ -52,7 +52,14 @@ func (p *progress) appended(ws int64, head uint64) {
 	defer p.mu.Unlock()
 	t := p.track(ws)
 	t.head, t.err = max(t.head, head), nil
+	p.last = time.Now()
 	p.nudge()
+}
+
+func (p *progress) lastAppend() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
 }
 
 // projected hears that the projections show all commits up to number.
@@ -60,13 +67,6 @@ func (p *progress) projected(ws int64, number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.track(ws).projected = number
-	p.changed()
-}
-
-func (p *progress) rebuilt() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.rebuilding = false
 	p.changed()
 }
 
@@ -93,12 +93,6 @@ func (p *progress) close() {
 func (p *progress) next() (job, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.rebuilding {
-		if p.track(0).err != nil {
-			return job{}, false
-		}
-		return job{rebuild: true}, true
-	}
 	for ws, t := range p.of {
 		if t.projected < t.head && t.err == nil {
 			return job{ws: ws, from: t.projected + 1, to: t.head}, true
@@ -117,30 +111,21 @@ func (p *progress) urgent() bool {
 func (p *progress) reach(ctx context.Context, ws int64, number uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t, all := p.track(ws), p.track(0)
+	t := p.track(ws)
 	if number > t.head {
 		return fmt.Errorf("commit %d is asked for, the head is %d", number, t.head)
 	}
-	t.err, all.err = nil, nil
-	failures := t.failures + all.failures
-	for p.rebuilding || t.projected < number {
+	t.err = nil
+	failures := t.failures
+	for t.projected < number {
 		if p.closed {
 			return ErrClosed
 		}
-		if t.failures+all.failures > failures {
-			return fmt.Errorf("bring lists up to date: %w", firstOf(all.err, t.err))
+		if t.failures > failures {
+			return fmt.Errorf("bring lists up to date: %w", t.err)
 		}
 		if err := p.wait(ctx); err != nil {
 			return fmt.Errorf("bring lists up to date: %w", err)
-		}
-	}
-	return nil
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
 		}
 	}
 	return nil

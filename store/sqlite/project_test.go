@@ -26,7 +26,7 @@ func TestProjectionResumes(t *testing.T) {
 	for i := range documents {
 		changes = append(changes, benchClient(i))
 	}
-	script(t, s.writer.db, fmt.Sprintf(`CREATE TRIGGER guard BEFORE INSERT ON listed WHEN new.id = '%s'
+	script(t, s.lists, fmt.Sprintf(`CREATE TRIGGER guard BEFORE INSERT ON listed WHEN new.id = '%s'
 		BEGIN SELECT RAISE(ABORT, 'not now'); END`, changes[2*batchDocuments].ID))
 	c, head := follow(sync.Head{}, changes...)
 	if err := s.Append(t.Context(), "w", []*sync.Commit{c}); err != nil {
@@ -37,7 +37,7 @@ func TestProjectionResumes(t *testing.T) {
 			t.Fatal("a list was answered that cannot be complete")
 		}
 	}
-	script(t, s.writer.db, "DROP TRIGGER guard")
+	script(t, s.lists, "DROP TRIGGER guard")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestProjectionResumes(t *testing.T) {
 func TestProjectionRetries(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
-	script(t, s.writer.db, "CREATE TRIGGER guard BEFORE INSERT ON columns BEGIN SELECT RAISE(ABORT, 'not now'); END")
+	script(t, s.lists, "CREATE TRIGGER guard BEFORE INSERT ON columns BEGIN SELECT RAISE(ABORT, 'not now'); END")
 	c, head := follow(sync.Head{}, benchClient(1))
 	if err := s.Append(t.Context(), "w", []*sync.Commit{c}); err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestProjectionRetries(t *testing.T) {
 	if _, err := total(t, s, head); err == nil {
 		t.Fatal("a list was answered that cannot be complete")
 	}
-	script(t, s.writer.db, "DROP TRIGGER guard")
+	script(t, s.lists, "DROP TRIGGER guard")
 	if got, err := total(t, s, head); err != nil || got != 1 {
 		t.Fatalf("list has %d documents, %v", got, err)
 	}
@@ -79,7 +79,8 @@ func TestProjectionGuard(t *testing.T) {
 	if _, err := total(t, s, head); err != nil {
 		t.Fatal(err)
 	}
-	old := &row{ws: 1, key: benchClient(1).Key, rev: 1, deleted: true}
+	key := benchClient(1).Key
+	old := &row{ws: 1, key: key, rev: 1, last: &sync.Version{Key: key, Rev: 1, Deleted: true}}
 	err := s.projector.apply(t.Context(), []*row{old}, func(context.Context, *sql.Tx) error { return nil })
 	if err != nil {
 		t.Fatal(err)

@@ -8,34 +8,50 @@ import (
 	"sync"
 )
 
-// reader is the pool of connections for reading.
+// reader is the pools of connections for reading.
 type reader struct {
-	db      *sql.DB
+	db      *sql.DB  // the data file
+	listed  *sql.DB  // the file of the lists
 	ws      interned // integers of workspaces
 	gathers gatherLimits
 
 	head, findWorkspace, workspaces, journal *sql.Stmt
-	documents, outcomes, revisions           *sql.Stmt
+	documents, outcomes                      *sql.Stmt
+	revisions                                *sql.Stmt
 	notes, checkpoint                        *sql.Stmt
 	findList, findColumn                     *sql.Stmt
 	countSpan, countWords, inSpan, withWords *sql.Stmt
 	upColumn, downColumn, upList, downList   *sql.Stmt
 }
 
+// openReader opens conns connections to either file.
 func openReader(ctx context.Context, path string, conns int) (*reader, error) {
-	db, err := openDB(path, conns, "busy_timeout(10000)", "query_only(1)", "cache_size(-8192)")
-	if err != nil {
+	r := &reader{ws: interned{of: map[string]int64{}}, gathers: defaultLimits()}
+	var err error
+	if r.db, err = openReading(ctx, path, conns, r.statements()); err != nil {
 		return nil, err
 	}
-	r := &reader{db: db, ws: interned{of: map[string]int64{}}, gathers: defaultLimits()}
-	if err := prepare(ctx, db, r.statements()); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if r.listed, err = openReading(ctx, listsPath(path), conns, r.lists()); err != nil {
+		return nil, errors.Join(err, r.db.Close())
 	}
 	return r, nil
 }
 
+func openReading(ctx context.Context, path string, conns int, all []statement) (*sql.DB, error) {
+	db, err := openDB(path, conns, "busy_timeout(10000)", "query_only(1)", "cache_size(-2048)")
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(ctx, db, all); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (r *reader) close() error { return errors.Join(r.db.Close(), r.listed.Close()) }
+
 func (r *reader) statements() []statement {
-	return append(r.lists(), []statement{
+	return []statement{
 		{&r.head, headQuery},
 		{&r.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
 		{&r.workspaces, `SELECT name FROM workspaces ORDER BY name`},
@@ -45,18 +61,18 @@ func (r *reader) statements() []statement {
 			ON d.ws = ? AND d.kind = k.value ->> 0 AND d.id = k.value ->> 1`},
 		{&r.outcomes, `SELECT o.id, o.digest, o.number
 			FROM json_each(?) AS k CROSS JOIN outcomes AS o ON o.ws = ? AND o.id = unhex(k.value, '-')`},
-		{&r.revisions, `SELECT rev FROM history WHERE ws = ? AND kind = ? AND id = ? AND rev < ?
-			ORDER BY rev DESC LIMIT ?`},
 		{&r.notes, `SELECT key, value FROM notes WHERE workspace = ? AND key >= ? AND key < ?`},
 		{&r.checkpoint, `SELECT c.number, c.hash, c.at, k.position, k.chunk FROM checkpoints AS c
 			LEFT JOIN chunks AS k ON k.workspace = c.workspace AND k.generation = c.generation
 			WHERE c.workspace = ? ORDER BY k.position`},
-	}...)
+	}
 }
 
-// lists are the statements of sync.Store's List.
+// lists are the statements over the file of the lists.
 func (r *reader) lists() []statement {
 	return []statement{
+		{&r.revisions, `SELECT h.rev FROM lists AS l CROSS JOIN history AS h ON h.list = l.list
+			WHERE l.ws = ? AND l.kind = ? AND h.id = ? AND h.rev < ? ORDER BY h.rev DESC LIMIT ?`},
 		{&r.findList, `SELECT list, size FROM lists WHERE ws = ? AND kind = ?`},
 		{&r.findColumn, `SELECT col, many, docs FROM columns WHERE list = ? AND field = ?`},
 		{&r.countSpan, `SELECT count(*) FROM (SELECT 1 FROM entries

@@ -1,11 +1,15 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/enroute-field/enroute/sync"
 )
 
 // catalog remembers the integers of lists and columns. Only the projector
@@ -46,28 +50,53 @@ func (c *catalog) forget() {
 	clear(c.many)
 }
 
-// update is one transaction of the projector.
+// update is one transaction of the projector. Rows that lie in an index are
+// collected, and written by finish in the order of that index.
 type update struct {
 	ctx    context.Context
+	index  sync.Indexer
 	c      *catalog
 	growth map[int64]int // of lists, in documents
 	docs   map[int64]int // the same of columns
+	add    []entryRow
+	drop   []entryRow
+	words  []wordsRow
 
 	list, column, grow, growColumn, setMany     *sql.Stmt
 	getListed, addListed, setListed, dropListed *sql.Stmt
-	addEntry, dropEntry, addWords, dropWords    *sql.Stmt
-	addHistory                                  *sql.Stmt
+	addEntry, addEntries, dropEntry             *sql.Stmt
+	addWords, dropWords, addHistory             *sql.Stmt
+}
+
+// entryRow is a row of the table entries.
+type entryRow struct {
+	entry
+	id    string
+	least bool
+	doc   int64
+}
+
+func (a entryRow) compare(b entryRow) int {
+	return cmp.Or(cmp.Compare(a.col, b.col), strings.Compare(a.ord, b.ord),
+		strings.Compare(a.id, b.id), strings.Compare(a.exact, b.exact))
+}
+
+// wordsRow is a document's words as they are to be.
+type wordsRow struct {
+	doc  int64
+	was  bool   // the search has words of it
+	text string // "": none
 }
 
 func (p *projector) begin(ctx context.Context, tx *sql.Tx) *update {
 	in := func(s *sql.Stmt) *sql.Stmt { return tx.StmtContext(ctx, s) }
 	return &update{
-		ctx: ctx, c: p.catalog, growth: map[int64]int{}, docs: map[int64]int{},
+		ctx: ctx, index: p.index, c: p.catalog, growth: map[int64]int{}, docs: map[int64]int{},
 		list: in(p.catalog.list), column: in(p.catalog.column),
 		grow: in(p.catalog.grow), growColumn: in(p.catalog.growColumn), setMany: in(p.catalog.setMany),
 		getListed: in(p.getListed), addListed: in(p.addListed), setListed: in(p.setListed), dropListed: in(p.dropListed),
-		addEntry: in(p.addEntry), dropEntry: in(p.dropEntry), addWords: in(p.addWords), dropWords: in(p.dropWords),
-		addHistory: in(p.addHistory),
+		addEntry: in(p.addEntry), addEntries: in(p.addEntries), dropEntry: in(p.dropEntry),
+		addWords: in(p.addWords), dropWords: in(p.dropWords), addHistory: in(p.addHistory),
 	}
 }
 
@@ -78,16 +107,16 @@ type listing struct {
 	facts facts
 }
 
-// write projects one document, unless something newer of it is there.
-func (u *update) write(r *row) error {
-	for _, number := range r.changes {
-		if _, err := u.addHistory.ExecContext(u.ctx, r.ws, r.key.Kind, r.key.ID, number); err != nil {
-			return err
-		}
-	}
+// take projects one document, unless something newer of it is there.
+func (u *update) take(r *row) error {
 	list, err := u.listOf(r)
 	if err != nil {
 		return err
+	}
+	for _, number := range r.changes {
+		if _, err := u.addHistory.ExecContext(u.ctx, list, r.key.ID, number); err != nil {
+			return err
+		}
 	}
 	old, err := u.listed(list, r.key.ID)
 	if err != nil || old.rev >= r.rev {
@@ -101,10 +130,9 @@ func (u *update) write(r *row) error {
 	if err != nil || doc == 0 {
 		return err
 	}
-	if err := u.replaceEntries(doc, r.key.ID, &old.facts, &now); err != nil {
-		return err
-	}
-	return u.replaceWords(list, doc, old.facts.words, now.words)
+	u.replaceEntries(doc, r.key.ID, &old.facts, &now)
+	u.replaceWords(list, doc, old.facts.words, now.words)
+	return nil
 }
 
 func (u *update) listOf(r *row) (int64, error) {
@@ -146,9 +174,17 @@ func (u *update) listed(list int64, id string) (l listing, err error) {
 	return l, err
 }
 
-func (u *update) factsOf(list int64, r *row) (facts, error) {
-	f := facts{words: r.words}
-	for _, e := range r.entries {
+// factsOf a live document, by the indexer; a deleted one has none.
+func (u *update) factsOf(list int64, r *row) (f facts, err error) {
+	if r.last.Deleted {
+		return facts{}, nil
+	}
+	entries, words, err := u.index.Index(r.key.Kind, r.last.Body)
+	if err != nil {
+		return facts{}, fmt.Errorf("index: %w", err)
+	}
+	f.words = words
+	for _, e := range entries {
 		col, err := u.columnOf(list, e.Field)
 		if err != nil {
 			return facts{}, err
@@ -161,9 +197,9 @@ func (u *update) factsOf(list int64, r *row) (facts, error) {
 
 // markMany marks the columns in which a document has several entries.
 func (u *update) markMany(f *facts) error {
-	for i := 1; i < len(f.entries); i++ {
+	for i := range f.entries {
 		col := f.entries[i].col
-		if f.entries[i-1].col != col || u.c.many[col] {
+		if f.isLeast(i) || u.c.many[col] {
 			continue
 		}
 		if _, err := u.setMany.ExecContext(u.ctx, col); err != nil {
@@ -178,9 +214,9 @@ func (u *update) markMany(f *facts) error {
 // there neither was nor is one.
 func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
 	switch {
-	case r.deleted && doc == 0:
+	case r.last.Deleted && doc == 0:
 		return 0, nil
-	case r.deleted:
+	case r.last.Deleted:
 		u.growth[list]--
 		_, err := u.dropListed.ExecContext(u.ctx, doc)
 		return doc, err
@@ -197,52 +233,67 @@ func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
 }
 
 // replaceEntries of the old facts by those of the new, touching only what
-// differs.
-func (u *update) replaceEntries(doc int64, id string, old, now *facts) error {
-	before, after := old.marked(), now.marked()
-	for e := range before {
-		if e.least {
-			u.docs[e.col]--
+// differs. Both are sorted.
+func (u *update) replaceEntries(doc int64, id string, old, now *facts) {
+	i, j := 0, 0
+	for i < len(old.entries) || j < len(now.entries) {
+		order := 0
+		switch {
+		case i == len(old.entries):
+			order = 1
+		case j == len(now.entries):
+			order = -1
+		default:
+			order = old.entries[i].compare(now.entries[j])
 		}
-		if _, stays := after[e]; stays {
+		if order == 0 && old.isLeast(i) == now.isLeast(j) {
+			i, j = i+1, j+1
 			continue
 		}
-		if _, err := u.dropEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact); err != nil {
-			return err
+		if order <= 0 {
+			u.dropRow(entryRow{old.entries[i], id, old.isLeast(i), doc})
+			i++
+		}
+		if order >= 0 {
+			u.addRow(entryRow{now.entries[j], id, now.isLeast(j), doc})
+			j++
 		}
 	}
-	for e := range after {
-		if e.least {
-			u.docs[e.col]++
-		}
-		if _, was := before[e]; was {
-			continue
-		}
-		if _, err := u.addEntry.ExecContext(u.ctx, e.col, e.ord, id, e.exact, e.least, doc); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
-func (u *update) replaceWords(list, doc int64, old, now []string) error {
+func (u *update) dropRow(r entryRow) {
+	u.drop = append(u.drop, r)
+	if r.least {
+		u.docs[r.col]--
+	}
+}
+
+func (u *update) addRow(r entryRow) {
+	u.add = append(u.add, r)
+	if r.least {
+		u.docs[r.col]++
+	}
+}
+
+func (u *update) replaceWords(list, doc int64, old, now []string) {
 	if slices.Equal(old, now) {
-		return nil
+		return
 	}
-	if len(old) > 0 {
-		if _, err := u.dropWords.ExecContext(u.ctx, doc); err != nil {
-			return err
-		}
+	w := wordsRow{doc: doc, was: len(old) > 0}
+	if len(now) > 0 {
+		w.text = searchable(list, now)
 	}
-	if len(now) == 0 {
-		return nil
-	}
-	_, err := u.addWords.ExecContext(u.ctx, doc, searchable(list, now))
-	return err
+	u.words = append(u.words, w)
 }
 
-// finish writes what was added up.
+// finish writes what was collected.
 func (u *update) finish() error {
+	if err := u.writeEntries(); err != nil {
+		return fmt.Errorf("write entries: %w", err)
+	}
+	if err := u.writeWords(); err != nil {
+		return fmt.Errorf("write words: %w", err)
+	}
 	for list, n := range u.growth {
 		if _, err := u.grow.ExecContext(u.ctx, n, list); err != nil {
 			return fmt.Errorf("size of the list: %w", err)
@@ -254,6 +305,69 @@ func (u *update) finish() error {
 		}
 		if _, err := u.growColumn.ExecContext(u.ctx, n, col); err != nil {
 			return fmt.Errorf("size of the column: %w", err)
+		}
+	}
+	return nil
+}
+
+// entriesAtOnce is how many entries one statement writes: each statement
+// costs as much as several rows.
+const entriesAtOnce = 32
+
+func addEntriesQuery(rows int) string {
+	return `INSERT INTO entries (col, ord, id, exact, least, doc) VALUES (?, ?, ?, ?, ?, ?)` +
+		strings.Repeat(`, (?, ?, ?, ?, ?, ?)`, rows-1)
+}
+
+func (u *update) writeEntries() error {
+	slices.SortFunc(u.drop, entryRow.compare)
+	for _, e := range u.drop {
+		if _, err := u.dropEntry.ExecContext(u.ctx, e.col, e.ord, e.id, e.exact); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(u.add, entryRow.compare)
+	for part := range slices.Chunk(u.add, entriesAtOnce) {
+		if len(part) == entriesAtOnce {
+			if err := u.insert(u.addEntries, part); err != nil {
+				return err
+			}
+			continue
+		}
+		for i := range part {
+			if err := u.insert(u.addEntry, part[i:i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (u *update) insert(stmt *sql.Stmt, rows []entryRow) error {
+	args := make([]any, 0, 6*entriesAtOnce)
+	for i := range rows {
+		e := &rows[i]
+		args = append(args, e.col, e.ord, e.id, e.exact, e.least, e.doc)
+	}
+	_, err := stmt.ExecContext(u.ctx, args...)
+	return err
+}
+
+// writeWords goes by ascending numbers: FTS5 writes out what it has gathered
+// when they do not ascend.
+func (u *update) writeWords() error {
+	slices.SortFunc(u.words, func(a, b wordsRow) int { return cmp.Compare(a.doc, b.doc) })
+	for _, w := range u.words {
+		if w.was {
+			if _, err := u.dropWords.ExecContext(u.ctx, w.doc); err != nil {
+				return err
+			}
+		}
+		if w.text == "" {
+			continue
+		}
+		if _, err := u.addWords.ExecContext(u.ctx, w.doc, w.text); err != nil {
+			return err
 		}
 	}
 	return nil

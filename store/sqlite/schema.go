@@ -12,12 +12,10 @@ const applicationID = 0x456e7274
 // migrations bring a file from version i to i+1 (PRAGMA user_version). One
 // that has been released is never changed.
 var migrations = []string{`
--- A row exists as soon as the workspace has a commit. projected is the number
--- of the last commit that the projections show.
+-- A row exists as soon as the workspace has a commit.
 CREATE TABLE workspaces (
 	ws INTEGER PRIMARY KEY,
-	name TEXT NOT NULL UNIQUE,
-	projected INTEGER NOT NULL DEFAULT 0
+	name TEXT NOT NULL UNIQUE
 );
 -- place is the workspace's integer in the upper, the commit's number in the
 -- lower 40 bits.
@@ -47,63 +45,6 @@ CREATE TABLE outcomes (
 	number INTEGER NOT NULL,
 	PRIMARY KEY (ws, id)
 ) WITHOUT ROWID;
-
--- Projections: all below can be made anew from the tables above.
-CREATE TABLE projection (
-	one INTEGER PRIMARY KEY CHECK (one = 1),
-	indexer TEXT NOT NULL, -- version of the indexer that made it
-	rebuilt INTEGER        -- documents.doc up to which it is made anew; NULL: complete
-);
-INSERT INTO projection VALUES (1, '', NULL);
-CREATE TABLE history (
-	ws INTEGER NOT NULL,
-	kind TEXT NOT NULL,
-	id TEXT NOT NULL,
-	rev INTEGER NOT NULL,
-	PRIMARY KEY (ws, kind, id, rev)
-) WITHOUT ROWID;
--- lists gives a kind of a workspace its integer, columns a field of a list.
--- size is how many documents are listed, docs how many of them have an entry
--- in the column; many is set when one had several.
-CREATE TABLE lists (
-	list INTEGER PRIMARY KEY,
-	ws INTEGER NOT NULL,
-	kind TEXT NOT NULL,
-	size INTEGER NOT NULL DEFAULT 0,
-	UNIQUE (ws, kind)
-);
-CREATE TABLE columns (
-	col INTEGER PRIMARY KEY,
-	list INTEGER NOT NULL,
-	field TEXT NOT NULL,
-	many INTEGER NOT NULL DEFAULT 0,
-	docs INTEGER NOT NULL DEFAULT 0,
-	UNIQUE (list, field)
-);
--- listed has a row per live document: all its entries and words, packed.
-CREATE TABLE listed (
-	doc INTEGER PRIMARY KEY,
-	list INTEGER NOT NULL,
-	id TEXT NOT NULL,
-	rev INTEGER NOT NULL,
-	facts BLOB NOT NULL,
-	UNIQUE (list, id)
-);
--- least marks the entry of a document by which the field sorts.
-CREATE TABLE entries (
-	col INTEGER NOT NULL,
-	ord TEXT NOT NULL,
-	id TEXT NOT NULL,
-	exact TEXT NOT NULL,
-	least INTEGER NOT NULL,
-	doc INTEGER NOT NULL,
-	PRIMARY KEY (col, ord, id, exact)
-) WITHOUT ROWID;
--- search finds listed.doc by words, each of which begins with its list in four
--- characters; so the prefixes that are indexed are those of one to three more.
-CREATE VIRTUAL TABLE search USING fts5 (
-	words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii', prefix = '5 6 7'
-);
 
 -- Beside the journal, by name: these may be there before the first commit.
 CREATE TABLE checkpoints (

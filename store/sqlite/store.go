@@ -1,17 +1,19 @@
-// Package sqlite keeps journals and what is read off them in one SQLite file.
-// It is the store of an installation that runs on one machine and needs no
-// other service.
+// Package sqlite keeps journals and what is read off them in SQLite. It is the
+// store of an installation that runs on one machine and needs no other service.
 //
-// The file has one writing connection. Appends of all workspaces that wait at
-// the same moment are gathered into one transaction, which SQLite has synced
-// to the disk when it returns. That transaction holds the journal, the current
-// documents and the outcomes of mutations; what lists and histories need is
-// projected afterwards, in the background, and brought up to date by the
-// query that needs it.
+// The data file has one writing connection. Appends of all workspaces that
+// wait at the same moment are gathered into one transaction, which SQLite has
+// synced to the disk when it returns. That transaction holds the journal, the
+// current documents and the outcomes of mutations; what lists and histories
+// need is projected afterwards, in the background, and brought up to date by
+// the query that needs it. Projections lie in a file of their own, with its own
+// writing connection, so that no append waits for them; the file may be lost
+// or left out of a backup, since it is made anew from the journal.
 package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +48,7 @@ type Options struct {
 type Store struct {
 	lock      io.Closer
 	writer    *writer
+	lists     *sql.DB // writes the projections
 	reader    *reader
 	appender  *appender
 	projector *projector
@@ -80,10 +83,13 @@ func (s *Store) start(ctx context.Context, path string, opts Options) (err error
 	if s.writer, err = openWriter(ctx, path); err != nil {
 		return err
 	}
+	if s.lists, err = openLists(ctx, listsPath(path), s.writer.db, s.index, opts.Logger); err != nil {
+		return err
+	}
 	if s.reader, err = openReader(ctx, path, opts.ReadConns); err != nil {
 		return err
 	}
-	if s.projector, err = startProjector(ctx, s.writer, s.reader, s.index, opts.Logger); err != nil {
+	if s.projector, err = startProjector(ctx, s.lists, s.reader, s.index, opts.Logger); err != nil {
 		return err
 	}
 	s.appender = startAppender(ctx, s.writer, s.projector.moved)
@@ -103,7 +109,10 @@ func (s *Store) release() error {
 		s.projector.stop()
 	}
 	if s.reader != nil {
-		errs = append(errs, s.reader.db.Close())
+		errs = append(errs, s.reader.close())
+	}
+	if s.lists != nil {
+		errs = append(errs, s.lists.Close())
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.db.Close())

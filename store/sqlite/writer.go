@@ -9,9 +9,7 @@ import (
 
 // writer is the one writing connection of the file.
 type writer struct {
-	db     *sql.DB
-	lane   *lane
-	synced bool // whether the connection syncs on commit; guarded by lane
+	db *sql.DB
 
 	head, hashAt, findWorkspace, addWorkspace           *sql.Stmt
 	addCommit, putDocument, addOutcome                  *sql.Stmt
@@ -27,11 +25,11 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 		return nil, err
 	}
 	db, err := openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
-		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-32768)")
+		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-8192)")
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, lane: newLane(), synced: true}
+	w := &writer{db: db}
 	if err := migrate(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
@@ -70,46 +68,14 @@ func (w *writer) statements() []statement {
 // error that is errCommit leaves unknown whether it happened; with any other
 // it did not.
 func (w *writer) durable(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
-	w.lane.enter()
-	defer w.lane.leave()
-	if err := w.sync(ctx, true); err != nil {
-		return err
-	}
-	return w.transact(ctx, fn)
-}
-
-// behind runs fn in a transaction that is atomic, but may be lost when the
-// machine fails: for what can be made anew.
-func (w *writer) behind(ctx context.Context, urgent bool, fn func(ctx context.Context, tx *sql.Tx) error) error {
-	w.lane.enterBehind(urgent)
-	defer w.lane.leave()
-	if err := w.sync(ctx, false); err != nil {
-		return err
-	}
-	return w.transact(ctx, fn)
-}
-
-// sync sets whether commits wait for the disk.
-func (w *writer) sync(ctx context.Context, on bool) error {
-	if w.synced == on {
-		return nil
-	}
-	level := "NORMAL"
-	if on {
-		level = "FULL"
-	}
-	if _, err := w.db.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = "+level); err != nil {
-		return fmt.Errorf("set synchronous: %w", err)
-	}
-	w.synced = on
-	return nil
+	return transact(ctx, w.db, fn)
 }
 
 // transact finishes what it has begun even when ctx ends: cutting a
 // transaction short would leave the connection in doubt.
-func (w *writer) transact(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+func transact(ctx context.Context, db *sql.DB, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	ctx = context.WithoutCancel(ctx)
-	tx, err := w.db.BeginTx(ctx, nil)
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
