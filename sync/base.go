@@ -37,6 +37,7 @@ type base interface {
 
 // found is what the state keeps of a document.
 type found struct {
+	doc     uint32 // its number; 0 in an overlay
 	rev     uint64
 	scope   string
 	deleted bool
@@ -44,7 +45,7 @@ type found struct {
 
 // bodies reads versions that the state names: from the cache, else the store.
 type bodies interface {
-	version(ctx context.Context, key Key, rev uint64) (*Version, error)
+	version(ctx context.Context, w wanted) (*Version, error)
 }
 
 // known finds the outcome of a mutation already in the journal.

@@ -51,7 +51,7 @@ func newBatch(reg *Registry, b base, bod bodies, head Head, now time.Time) *batc
 // find a document, deleted ones too.
 func (b *batch) find(key Key) (found, bool) {
 	if d := b.over.docs[key]; d != nil {
-		return found{d.doc.Rev, d.doc.Scope, d.doc.Deleted}, true
+		return found{rev: d.doc.Rev, scope: d.doc.Scope, deleted: d.doc.Deleted}, true
 	}
 	return b.base.find(key)
 }
@@ -82,7 +82,7 @@ func (b *batch) load(ctx context.Context, key Key) (*draft, error) {
 	if !ok {
 		return nil, ErrMissing
 	}
-	v, err := b.bodies.version(ctx, key, f.rev)
+	v, err := b.bodies.version(ctx, wanted{f.doc, key, f.rev})
 	if errors.Is(err, ErrMissing) {
 		err = ErrDamaged // the state names it, so it must be there
 	}

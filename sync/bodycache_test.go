@@ -16,13 +16,14 @@ func TestCacheKeepsOnlyWhatItCounts(t *testing.T) {
 		rows[i] = Version{Key: Key{"k", "id"}, Rev: 1, Body: make([]byte, 1024)}
 	}
 	other := weak.Make(&rows[999].Body[0])
-	c.put("w", &rows[0])
+	c.put(1, 2, &rows[0])
 	rows = nil //nolint:wastedassign // nothing else may hold them
 	runtime.GC()
 	if other.Value() != nil {
 		t.Fatal("the neighbours of a cached document are still there")
 	}
-	if v := c.get("w", Key{"k", "id"}, 1); v == nil || len(v.Body) != 1024 {
-		t.Fatalf("cached %+v", v)
+	var got [1]*Version
+	if n := c.get(1, []wanted{{doc: 2, rev: 1}}, got[:]); n != 0 || len(got[0].Body) != 1024 {
+		t.Fatalf("cached %+v", got)
 	}
 }

@@ -71,7 +71,7 @@ func (s *state) mayReadHistory(a Actor, key Key) error {
 	if !ok || s.docs[n].rev == 0 || s.docs[n].scope == s.private {
 		return fault.New(fault.NotFound)
 	}
-	if p == nil || p.spec.Role.Office() || s.visible(p, key) > 0 {
+	if p == nil || p.spec.Role.Office() || s.visible(p, key).rev > 0 {
 		return nil
 	}
 	return fault.New(fault.NotFound)

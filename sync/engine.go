@@ -178,7 +178,7 @@ func (e *Engine) handle(name string) (*Workspace, error) {
 	}
 	w := e.workspaces[name]
 	if w == nil {
-		w = &Workspace{e: e, name: name}
+		w = &Workspace{e: e, name: name, number: uint32(len(e.workspaces))} // handles are never taken away
 		e.workspaces[name] = w
 	}
 	return w, nil

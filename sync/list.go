@@ -71,7 +71,7 @@ func (m *machine) visibleTo(p *principal, kind string) func(string) bool {
 	}
 	return func(id string) (ok bool) {
 		_ = m.view(func(st *state) error {
-			ok = st.visible(p, Key{kind, id}) > 0
+			ok = st.visible(p, Key{kind, id}).rev > 0
 			return nil
 		})
 		return ok
@@ -90,8 +90,8 @@ func (m *machine) bodiesOf(ctx context.Context, a Actor, kind string, ids []stri
 				return err
 			}
 			for _, id := range ids {
-				if rev := st.visible(p, Key{kind, id}); rev > 0 {
-					want = append(want, wanted{Key{kind, id}, rev})
+				if w := st.visible(p, Key{kind, id}); w.rev > 0 {
+					want = append(want, w)
 				}
 			}
 			return nil

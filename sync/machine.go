@@ -40,10 +40,10 @@ type machine struct {
 }
 
 // load builds the machine from the newest checkpoint and the journal after it.
-func (e *Engine) load(ctx context.Context, name string) (*machine, error) {
+func (e *Engine) load(ctx context.Context, name string, number uint32) (*machine, error) {
 	m := &machine{
 		e: e, name: name,
-		bodies: bodySource{name, e.o.Store, e.cache},
+		bodies: bodySource{name, number, e.o.Store, e.cache},
 		queue:  make(chan *request, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
 		recent: newRecentOutcomes(), wake: make(chan struct{}),
 	}
@@ -73,7 +73,7 @@ func (m *machine) reload(ctx context.Context) error {
 	m.st, m.chain = st, chain
 	m.mu.Unlock()
 	if again { // perhaps to another history
-		m.e.cache.forget(m.name)
+		m.e.cache.forget(m.bodies.number)
 	}
 	m.recent = newRecentOutcomes()
 	m.recent.floor = st.head.Number

@@ -48,7 +48,7 @@ func (pv *previewer) scope(n uint32) {
 	}
 	pv.seen[n] = struct{}{}
 	for d := pv.s.scopes[n].docs.last; d != none && pv.room > 0; d = pv.s.docs[d].link.prev {
-		pv.out = append(pv.out, wanted{pv.s.key(d), pv.s.docs[d].rev})
+		pv.out = append(pv.out, wanted{d, pv.s.key(d), pv.s.docs[d].rev})
 		pv.room--
 	}
 }

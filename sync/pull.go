@@ -190,16 +190,19 @@ func (m *machine) plan(a Actor, cur cursor, limit int) (*plan, error) {
 // before the first row that moved.
 func (m *machine) fill(ctx context.Context, a Actor, pl *plan, cut bool) (*Page, bool, error) {
 	page := &Page{Head: pl.head.Number}
-	removed := map[Key]struct{}{}
+	var removed map[Key]struct{}
 	want := make([]wanted, 0, len(pl.rows))
 	for i := range pl.rows {
 		switch r := &pl.rows[i]; r.at.phase {
 		case phaseDrop:
 			page.Drop = append(page.Drop, r.scope)
 		case phaseRemove:
+			if removed == nil {
+				removed = map[Key]struct{}{}
+			}
 			removed[r.key] = struct{}{}
 		case phasePut:
-			want = append(want, wanted{r.key, r.rev})
+			want = append(want, wanted{r.at.doc, r.key, r.rev})
 		}
 	}
 	got, moved, err := m.bodies.versions(ctx, want)
@@ -218,7 +221,7 @@ func (m *machine) fill(ctx context.Context, a Actor, pl *plan, cut bool) (*Page,
 		delete(removed, v.Key) // a put in the same page replaces it
 		page.Put = append(page.Put, v.Body)
 	}
-	for i := range pl.rows {
+	for i := range pl.rows[:len(pl.rows)-len(got)] {
 		if _, ok := removed[pl.rows[i].key]; ok && pl.rows[i].at.phase == phaseRemove {
 			page.Remove = append(page.Remove, pl.rows[i].key)
 		}

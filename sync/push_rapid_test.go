@@ -246,7 +246,7 @@ func answers(rt *rapid.T, b *batch) map[string]string {
 			for n := range 4 {
 				key := Key{kind, fmt.Sprint(prefix, n)}
 				f, ok := b.find(key)
-				out["find "+key.String()] = fmt.Sprint(f, ok)
+				out["find "+key.String()] = fmt.Sprint(f.rev, f.scope, f.deleted, ok)
 				if ok {
 					d, err := b.load(context.Background(), key)
 					if err != nil {

@@ -29,11 +29,11 @@ type pushWorld struct {
 
 var _ bodies = (*pushWorld)(nil)
 
-func (w *pushWorld) version(_ context.Context, key Key, rev uint64) (*Version, error) {
-	if v := w.rows[key][rev]; v != nil {
+func (w *pushWorld) version(_ context.Context, want wanted) (*Version, error) {
+	if v := w.rows[want.key][want.rev]; v != nil {
 		return v, nil
 	}
-	return nil, fmt.Errorf("%s@%d: %w", key, rev, ErrMissing)
+	return nil, fmt.Errorf("%s@%d: %w", want.key, want.rev, ErrMissing)
 }
 
 // The people of the world.
@@ -55,7 +55,7 @@ func newPushWorld(t testing.TB) *pushWorld {
 		t.Fatal(err)
 	}
 	w := &pushWorld{
-		t: t, reg: reg, st: newState(reg, Faults{}), chain: newHistory(nil, "test"),
+		t: t, reg: reg, st: newState(reg, Faults{}), chain: newHistory(nil, "test", Head{}),
 		now:  time.Date(2026, 11, 20, 15, 0, 0, 0, time.UTC),
 		rows: map[Key]map[uint64]*Version{}, known: map[uuid.UUID]*Outcome{},
 	}

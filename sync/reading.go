@@ -9,6 +9,7 @@ import (
 // else from the store's documents, else from the journal.
 type bodySource struct {
 	workspace string
+	number    uint32 // the workspace's in the cache
 	store     Store
 	cache     *bodyCache
 }
@@ -16,19 +17,20 @@ type bodySource struct {
 var _ bodies = bodySource{}
 
 // version of the document at exactly this rev.
-func (b bodySource) version(ctx context.Context, key Key, rev uint64) (*Version, error) {
-	if v := b.cache.get(b.workspace, key, rev); v != nil {
-		return v, nil
+func (b bodySource) version(ctx context.Context, w wanted) (*Version, error) {
+	var out [1]*Version
+	if b.cache.get(b.number, []wanted{w}, out[:]) == 0 {
+		return out[0], nil
 	}
-	rows, err := b.store.Documents(ctx, b.workspace, []Key{key})
+	rows, err := b.store.Documents(ctx, b.workspace, []Key{w.key})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
+		return nil, fmt.Errorf("read %s: %w", w.key, err)
 	}
-	if len(rows) == 1 && rows[0].Rev == rev {
-		b.cache.put(b.workspace, &rows[0])
+	if len(rows) == 1 && rows[0].Rev == w.rev {
+		b.cache.put(b.number, w.doc, &rows[0])
 		return &rows[0], nil
 	}
-	return b.fromJournal(ctx, key, rev)
+	return b.fromJournal(ctx, w.key, w.rev)
 }
 
 // fromJournal finds the version in the commit that made it.
@@ -51,8 +53,9 @@ func (b bodySource) fromJournal(ctx context.Context, key Key, rev uint64) (*Vers
 	return out, nil
 }
 
-// wanted is a version to read.
+// wanted is a version to read; the zero rev is none.
 type wanted struct {
+	doc uint32 // the document's number
 	key Key
 	rev uint64
 }
@@ -62,20 +65,18 @@ type wanted struct {
 // since.
 func (b bodySource) versions(ctx context.Context, want []wanted) (out []*Version, moved int, err error) {
 	out = make([]*Version, len(want))
-	var missing []Key
-	var at map[Key]int
+	moved = len(want)
+	missed := b.cache.get(b.number, want, out)
+	if missed == 0 {
+		return out, moved, nil
+	}
+	missing := make([]Key, 0, missed)
+	at := make(map[Key]int, missed)
 	for i, w := range want {
-		if out[i] = b.cache.get(b.workspace, w.key, w.rev); out[i] == nil {
-			if at == nil {
-				at = map[Key]int{}
-			}
+		if out[i] == nil {
 			missing = append(missing, w.key)
 			at[w.key] = i
 		}
-	}
-	moved = len(want)
-	if len(missing) == 0 {
-		return out, moved, nil
 	}
 	rows, err := b.store.Documents(ctx, b.workspace, missing)
 	if err != nil {
@@ -86,7 +87,7 @@ func (b bodySource) versions(ctx context.Context, want []wanted) (out []*Version
 		i := at[row.Key]
 		switch {
 		case row.Rev == want[i].rev:
-			b.cache.put(b.workspace, row)
+			b.cache.put(b.number, want[i].doc, row)
 			out[i] = row
 		case row.Rev > want[i].rev:
 			moved = min(moved, i)

@@ -147,7 +147,7 @@ func (s *state) find(key Key) (found, bool) {
 		return found{}, false
 	}
 	d := &s.docs[n]
-	return found{rev: d.rev, scope: s.scopes[d.scope].name, deleted: d.deleted}, true
+	return found{doc: n, rev: d.rev, scope: s.scopes[d.scope].name, deleted: d.deleted}, true
 }
 
 func (s *state) byUnique(hash uint64) []Key {

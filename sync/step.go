@@ -23,6 +23,7 @@ type step struct {
 	from place
 	room int // rows that still fit
 	rows []row
+	docs []uint32 // scratch of putScope
 	last place // of the newest row
 	full bool  // a row did not fit
 }
@@ -216,7 +217,7 @@ func (st *step) putScope(n uint32, onlyChanged bool) bool {
 	if onlyChanged && st.s.scopes[n].changed <= st.n {
 		return true
 	}
-	var docs []uint32
+	docs := st.docs[:0]
 	for d := st.s.scopes[n].docs.last; d != none; d = st.s.docs[d].link.prev {
 		if onlyChanged && st.s.docs[d].rev <= st.n {
 			break
@@ -224,6 +225,7 @@ func (st *step) putScope(n uint32, onlyChanged bool) bool {
 		docs = append(docs, d)
 	}
 	slices.Sort(docs)
+	st.docs = docs
 	for _, d := range docs {
 		if !st.add(place{phasePut, n, d}, row{key: st.s.key(d), rev: st.s.docs[d].rev}) {
 			return false
@@ -258,6 +260,7 @@ func (st *step) eachHeld(yield func(uint32) bool) {
 		}
 		found = st.touchedAfter(h.set, after, found)
 	}
+	st.rows = slices.Grow(st.rows, min(len(found), st.room))
 	for _, n := range sortedOnce(found) {
 		if n >= st.firstPut() && !yield(n) {
 			return

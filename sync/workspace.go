@@ -13,8 +13,9 @@ import (
 // Workspace is a company's journal and all that is read off it. The handle
 // stays valid while its memory is evicted and loaded again.
 type Workspace struct {
-	e    *Engine
-	name string
+	e      *Engine
+	name   string
+	number uint32 // in the cache of bodies
 
 	mu      sync.Mutex
 	m       *machine // nil when not in memory
@@ -39,7 +40,7 @@ func (w *Workspace) acquire(ctx context.Context) (*machine, error) {
 	if w.e.ctx.Err() != nil {
 		return nil, unavailable(ErrClosed)
 	}
-	m, err := w.e.load(ctx, w.name)
+	m, err := w.e.load(ctx, w.name, w.number)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -136,7 +137,7 @@ func (m *machine) prepared(ctx context.Context, r *request) (answer, error) {
 		r.foundAt = st.head.Number
 		for _, k := range m.e.o.Registry.prefetch(r.push, r.write) {
 			if f, ok := st.find(k); ok {
-				want = append(want, wanted{k, f.rev})
+				want = append(want, wanted{f.doc, k, f.rev})
 			}
 		}
 		return nil
@@ -160,21 +161,21 @@ func (w *Workspace) Get(ctx context.Context, a Actor, key Key) (*Version, error)
 		if err := m.current(ctx); err != nil {
 			return err
 		}
-		var rev uint64
+		var seen wanted
 		err := m.view(func(st *state) error {
 			p, err := st.actor(a)
 			if err == nil {
-				rev = st.visible(p, key)
+				seen = st.visible(p, key)
 			}
 			return err
 		})
-		if err == nil && rev == 0 {
+		if err == nil && seen.rev == 0 {
 			err = fault.New(fault.NotFound)
 		}
 		if err != nil {
 			return err
 		}
-		if out, err = m.bodies.version(ctx, key, rev); err != nil {
+		if out, err = m.bodies.version(ctx, seen); err != nil {
 			return unavailable(err)
 		}
 		return nil
@@ -195,17 +196,17 @@ func (s *state) actor(a Actor) (*principal, error) {
 	return p, nil
 }
 
-// visible gives the rev of a live document that the principal (nil: the
-// system) sees; 0 otherwise.
-func (s *state) visible(p *principal, key Key) uint64 {
+// visible gives the version of a live document that the principal (nil: the
+// system) sees; none otherwise.
+func (s *state) visible(p *principal, key Key) wanted {
 	n, ok := s.docNum[key]
 	if !ok || !s.live(n) {
-		return 0
+		return wanted{}
 	}
 	if p != nil && !s.holdsNow(p, s.docs[n].scope, forever) {
-		return 0
+		return wanted{}
 	}
-	return s.docs[n].rev
+	return wanted{n, key, s.docs[n].rev}
 }
 
 // Document reads any live document, for the server's own use; ErrMissing if
@@ -275,7 +276,7 @@ func (w *Workspace) Principal(ctx context.Context, id string) (Principal, error)
 // Rev is the rev of a live document, from memory; 0 if there is none.
 func (w *Workspace) Rev(ctx context.Context, key Key) (rev uint64, err error) {
 	err = w.look(ctx, func(_ *machine, st *state) error {
-		rev = st.visible(nil, key)
+		rev = st.visible(nil, key).rev
 		return nil
 	})
 	return rev, err

@@ -294,23 +294,31 @@ func (m *machine) commit(ctx context.Context, done []*staged) error {
 		m.stale.Store(true)
 		return err
 	}
-	for i := range commits {
-		for j := range commits[i].Changes {
-			m.e.cache.put(m.name, &commits[i].Changes[j])
-		}
-	}
 	m.mu.Lock()
 	for _, s := range done {
 		m.st.apply(s.commit, s.facts)
 		m.chain.add(m.st.head)
 	}
 	m.mu.Unlock()
+	m.keepBodies(commits)
 	m.setDayEnd()
 	for _, c := range commits {
 		m.recent.add(c)
 	}
 	m.publish()
 	return nil
+}
+
+// keepBodies puts what was just written into the cache: most of it is about to
+// be read by whoever it concerns.
+func (m *machine) keepBodies(commits []*Commit) {
+	for _, c := range commits {
+		for i := range c.Changes {
+			if n, ok := m.st.docNum[c.Changes[i].Key]; ok {
+				m.e.cache.put(m.bodies.number, n, &c.Changes[i])
+			}
+		}
+	}
 }
 
 // appendSurely repeats an append of unknown outcome until the store knows. A

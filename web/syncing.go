@@ -27,8 +27,30 @@ func (s *Server) pull(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, page.AppendJSON(make([]byte, 0, room(page))))
+	return c.rows(page)
 }
+
+// rows answers with a page of the sync. A short one is written into the buffer
+// that the connection keeps for its answers: it saves making, clearing and
+// collecting as many bytes again, a tenth of the work of a delta.
+func (c *call) rows(p *sync.Page) error {
+	n := room(p)
+	if n > keptBuffer {
+		return c.json(http.StatusOK, p.AppendJSON(make([]byte, 0, n)))
+	}
+	r := c.http.Response()
+	text := p.AppendJSON(r.SwapBody(nil)[:0])
+	if err := c.json(http.StatusOK, text); err != nil {
+		return err
+	}
+	if len(r.Header.ContentEncoding()) == 0 {
+		r.SwapBody(text)
+	}
+	return nil
+}
+
+// keptBuffer is the longest page that may leave its buffer with a connection.
+const keptBuffer = 16 << 10
 
 // room is about how long a page's JSON is.
 func room(p *sync.Page) int {
