@@ -24,8 +24,8 @@ type step struct {
 	room int // rows that still fit
 	rows []row
 	docs []uint32 // scratch of putScope
-	last place // of the newest row
-	full bool  // a row did not fit
+	last place    // of the newest row
+	full bool     // a row did not fit
 }
 
 // phases of a step, in order.

@@ -86,6 +86,7 @@ type Server struct {
 
 	life     context.Context // of everything the server does
 	end      context.CancelCauseFunc
+	answered atomic.Uint64
 	started  atomic.Bool
 	stopping atomic.Bool
 	listener net.Listener
@@ -158,6 +159,9 @@ func (s *Server) guardMethods(app *fiber.App) {
 		_ = s.unmatched(f, fiber.ErrMethodNotAllowed) // never fails
 	}
 }
+
+// Answered is how many requests have been answered so far.
+func (s *Server) Answered() uint64 { return s.answered.Load() }
 
 // Start serves the listener, which becomes the server's to close, and returns
 // at once. A server is started once.

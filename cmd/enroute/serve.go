@@ -49,6 +49,9 @@ func (m *Main) serve(ctx context.Context, args []string) (err error) {
 	log.Info("serving", "url", url, "data", cfg.Data, "version", version())
 	fmt.Fprint(m.Stdout, welcome(url))
 	m.Ready(url)
+	serving, served := context.WithCancel(ctx)
+	defer served()
+	go giveBackMemory(serving, server.Answered)
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "grace", cfg.ShutdownGrace)

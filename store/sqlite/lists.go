@@ -128,7 +128,7 @@ func openListsFile(path string) (*sql.DB, error) {
 		return nil, err
 	}
 	return openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
-		"wal_autocheckpoint(4000)", "journal_size_limit(33554432)", "cache_size(-8192)")
+		"wal_autocheckpoint(4000)", "journal_size_limit(33554432)", "cache_size(-4096)")
 }
 
 // usable says why not, when the file is not a projection of this journal by

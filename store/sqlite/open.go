@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
@@ -28,8 +29,15 @@ func openDB(path string, conns int, pragmas ...string) (*sql.DB, error) {
 	}
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
+	if conns > 1 {
+		db.SetConnMaxIdleTime(idleReader)
+	}
 	return db, nil
 }
+
+// idleReader is how long a reading connection that nobody uses keeps its
+// cache of pages. A new one costs some milliseconds.
+const idleReader = 5 * time.Second
 
 // private makes the file, if there is none, so that only its owner may read
 // it; SQLite gives the files beside it the same permissions.

@@ -25,7 +25,7 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 		return nil, err
 	}
 	db, err := openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
-		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-8192)")
+		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-4096)")
 	if err != nil {
 		return nil, err
 	}
