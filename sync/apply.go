@@ -36,9 +36,9 @@ func (s *state) apply(c *Commit, fs []facts) {
 	}
 	people := map[string]struct{}{}
 	for i := range c.Changes {
-		s.concerned(numbers[i], s.docs[numbers[i]].facts, people)
+		s.concerned(numbers[i], people)
 		s.put(numbers[i], &c.Changes[i], compiled[i], c.Number)
-		s.concerned(numbers[i], s.docs[numbers[i]].facts, people)
+		s.concerned(numbers[i], people)
 	}
 	s.setDay(days)
 	made := s.regroup(people, c.Number)
@@ -107,22 +107,13 @@ func (s *state) affected(numbers []uint32, days daysChange) []uint32 {
 func (s *state) nearDays(n uint32, day int32) bool {
 	const widest = 400 // days; no profile's window is wider
 	low, high := min(s.dayNum, day)-widest, max(s.dayNum, day)+widest
-	return slices.ContainsFunc(s.docs[n].facts.grants, func(g grant) bool {
+	return slices.ContainsFunc(s.linksOf(n).grants, func(g grant) bool {
 		return !g.always && g.last >= low && g.first <= high
 	})
 }
 
 func (s *state) setDay(days daysChange) {
 	s.day, s.dayNum, s.location = days.day, days.dayNum, days.zone
-	if !days.rezone {
-		return
-	}
-	for n := range s.ranged {
-		grants := s.docs[n].facts.grants
-		for i := range grants {
-			s.setDays(&grants[i])
-		}
-	}
 }
 
 // put makes v the version of document n.
@@ -138,26 +129,26 @@ func (s *state) put(n uint32, v *Version, f *links, rev uint64) {
 		}
 	}
 	d = &s.docs[n]
-	d.rev, d.deleted, d.facts = rev, v.Deleted, f
+	d.rev, d.deleted, d.links = rev, v.Deleted, f.pack()
 	d.scope = s.scopeNumber(v.Scope)
 	if !v.Deleted {
 		s.comeBack(n, d.scope)
 		s.putIn(n, d.scope, rev)
 	}
-	s.relink(n)
+	s.relink(n, f)
 }
 
 func (s *state) takeOut(n, scopeNum uint32, rev uint64) {
 	sc := &s.scopes[scopeNum]
 	sc.docs.remove(n, s.docLink)
-	s.addDigest(scopeNum, s.docs[n].digest(), -1)
+	s.addDigest(scopeNum, s.docDigest(n), -1)
 	s.mark(scopeNum, rev)
 }
 
 func (s *state) putIn(n, scopeNum uint32, rev uint64) {
 	sc := &s.scopes[scopeNum]
 	sc.docs.push(n, s.docLink)
-	s.addDigest(scopeNum, s.docs[n].digest(), 1)
+	s.addDigest(scopeNum, s.docDigest(n), 1)
 	s.mark(scopeNum, rev)
 }
 
@@ -182,33 +173,38 @@ func (s *state) mark(scopeNum uint32, rev uint64) {
 func (s *state) bump(rev uint64) {
 	for n := s.order.last; n != none && s.scopes[n].changed == rev; n = s.scopes[n].link.prev {
 		for _, set := range s.scopes[n].in {
-			s.sets[set].touch(s.sets[set].members[n], rev)
+			s.sets[set].touch(n, rev)
 		}
 	}
 }
 
 func (s *state) depart(n, scopeNum uint32, rev uint64) {
 	if !s.faults.ForgetDepartures {
-		s.scopes[scopeNum].gone = append(s.scopes[scopeNum].gone, departure{n, rev})
+		s.gone[scopeNum] = append(s.gone[scopeNum], departure{n, rev})
 	}
 }
 
 func (s *state) comeBack(n, scopeNum uint32) {
-	sc := &s.scopes[scopeNum]
-	sc.gone = slices.DeleteFunc(sc.gone, func(g departure) bool { return g.doc == n })
+	gone := slices.DeleteFunc(s.gone[scopeNum], func(g departure) bool { return g.doc == n })
+	s.setGone(scopeNum, gone)
+}
+
+func (s *state) setGone(scopeNum uint32, gone []departure) {
+	if len(gone) == 0 {
+		delete(s.gone, scopeNum)
+	} else {
+		s.gone[scopeNum] = gone
+	}
 }
 
 // unlink takes a document's facts out of the indexes; relink puts them in.
 func (s *state) unlink(n uint32) {
-	f := s.docs[n].facts
-	if f == nil {
+	if s.docs[n].links == "" {
 		return
 	}
+	f := s.linksOf(n)
 	for _, h := range f.unique {
-		s.unique[h] = without(s.unique[h], n)
-		if len(s.unique[h]) == 0 {
-			delete(s.unique, h)
-		}
+		s.unique.remove(h, n)
 	}
 	for _, r := range f.refs {
 		s.referrers[r] = without(s.referrers[r], n)
@@ -222,13 +218,15 @@ func (s *state) unlink(n uint32) {
 		}
 	}
 	delete(s.ranged, n)
-	s.unlinkRare(n, f.rare)
+	s.unlinkRare(n)
 }
 
-func (s *state) unlinkRare(n uint32, r *rare) {
-	if r == nil {
+func (s *state) unlinkRare(n uint32) {
+	r, ok := s.rare[n]
+	if !ok {
 		return
 	}
+	delete(s.rare, n)
 	if r.principal != nil {
 		s.principals[s.docs[n].id].spec = Principal{}
 	}
@@ -237,13 +235,12 @@ func (s *state) unlinkRare(n uint32, r *rare) {
 	}
 }
 
-func (s *state) relink(n uint32) {
-	f := s.docs[n].facts
+func (s *state) relink(n uint32, f *links) {
 	if f == nil {
 		return
 	}
 	for _, h := range f.unique {
-		s.unique[h] = append(s.unique[h], n)
+		s.unique.add(h, n)
 	}
 	for _, r := range f.refs {
 		s.referrers[r] = append(s.referrers[r], n)
@@ -263,6 +260,7 @@ func (s *state) relinkRare(n uint32, r *rare) {
 	if r == nil {
 		return
 	}
+	s.rare[n] = *r
 	if r.principal != nil {
 		id := s.docs[n].id
 		p := s.principals[id]

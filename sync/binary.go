@@ -7,6 +7,7 @@ import "encoding/binary"
 type writer struct{ buf []byte }
 
 func (w *writer) uvarint(v uint64) { w.buf = binary.AppendUvarint(w.buf, v) }
+func (w *writer) fixed(v uint64)   { w.buf = binary.LittleEndian.AppendUint64(w.buf, v) }
 func (w *writer) raw(b []byte)     { w.buf = append(w.buf, b...) }
 
 func (w *writer) text(s string) {
@@ -42,6 +43,14 @@ func (r *reader) uvarint() uint64 {
 	}
 	r.buf = r.buf[n:]
 	return v
+}
+
+// fixed reads eight bytes.
+func (r *reader) fixed() uint64 {
+	if b := r.raw(8); len(b) == 8 {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
 }
 
 // count is a uvarint that announces that many values, each of at least one byte.

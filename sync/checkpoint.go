@@ -16,7 +16,7 @@ import (
 // commits after it gives what replaying all of them gives, but for history
 // before the horizon. checkpointFormat is raised whenever the form, or the
 // facts that kinds compute, change: older ones are then ignored.
-const checkpointFormat = 1
+const checkpointFormat = 2
 
 // errOtherVersion is of a checkpoint that another version of the program, or
 // one with other kinds, has written: not damaged, but of no use.
@@ -122,8 +122,8 @@ func (s *state) forget(horizon uint64) {
 	for _, p := range s.principals {
 		p.past = slices.DeleteFunc(p.past, func(h pastHolding) bool { return ended(h.span) })
 	}
-	for i := range s.scopes {
-		s.scopes[i].gone = slices.DeleteFunc(s.scopes[i].gone, func(g departure) bool { return g.rev <= horizon })
+	for n, gone := range s.gone {
+		s.setGone(n, slices.DeleteFunc(gone, func(g departure) bool { return g.rev <= horizon }))
 	}
 }
 
@@ -173,8 +173,7 @@ func (s *state) decode(buf []byte) error {
 	if err := r.end(); err != nil {
 		return err
 	}
-	s.rebuild()
-	return nil
+	return s.rebuild()
 }
 
 func (s *state) encodeScopes(w *writer) {
@@ -183,8 +182,9 @@ func (s *state) encodeScopes(w *writer) {
 		sc := &s.scopes[i]
 		w.text(sc.name)
 		w.uvarint(sc.changed)
-		w.uvarint(uint64(len(sc.gone)))
-		for _, g := range sc.gone {
+		gone := s.gone[uint32(i)]
+		w.uvarint(uint64(len(gone)))
+		for _, g := range gone {
 			w.uvarint(uint64(g.doc))
 			w.uvarint(g.rev)
 		}
@@ -192,15 +192,16 @@ func (s *state) encodeScopes(w *writer) {
 }
 
 func (s *state) decodeScopes(r *reader) {
-	s.scopes, s.scopeNum = make([]scope, r.count()), map[string]uint32{}
-	for i := range s.scopes {
-		sc := scope{name: r.text(), changed: r.uvarint(), docs: emptyChain}
-		sc.gone = make([]departure, r.count())
-		for j := range sc.gone {
-			sc.gone[j] = departure{uint32(r.uvarint()), r.uvarint()}
+	count := r.count()
+	s.scopes, s.byName = make([]scope, 0, count), newHashed(count)
+	for range count {
+		n := s.addScope(r.text())
+		s.scopes[n].changed = r.uvarint()
+		gone := make([]departure, r.count())
+		for j := range gone {
+			gone[j] = departure{uint32(r.uvarint()), r.uvarint()}
 		}
-		s.scopes[i] = sc
-		s.scopeNum[sc.name] = uint32(i)
+		s.setGone(n, gone)
 	}
 }
 
@@ -212,7 +213,7 @@ func (s *state) encodeDocs(w *writer) {
 	w.uvarint(uint64(len(s.docs)))
 	for i := range s.docs {
 		d := &s.docs[i]
-		w.text(d.kind)
+		w.text(s.kinds[d.kind])
 		w.text(d.id)
 		w.uvarint(d.rev)
 		if d.rev == 0 {
@@ -220,10 +221,14 @@ func (s *state) encodeDocs(w *writer) {
 		}
 		w.flag(d.deleted)
 		w.uvarint(uint64(d.scope))
-		w.flag(d.facts != nil)
-		if d.facts != nil {
-			d.facts.encode(w)
-		}
+		w.text(d.links)
+	}
+	w.uvarint(uint64(len(s.rare)))
+	for _, n := range slices.Sorted(maps.Keys(s.rare)) {
+		x := s.rare[n]
+		w.uvarint(uint64(n))
+		text, _ := json.Marshal(rareJSON{x.principal, x.profile, x.members, x.zone}) // plain data
+		w.bytes(text)
 	}
 }
 
@@ -231,7 +236,9 @@ func (s *state) decodeDocs(r *reader) {
 	for range r.count() {
 		s.holderNumber(r.text())
 	}
-	for range r.count() {
+	count := r.count()
+	s.docs, s.byKey = make([]doc, 0, count), newHashed(count)
+	for range count {
 		n := s.number(Key{r.text(), r.text()})
 		d := &s.docs[n]
 		if d.rev = r.uvarint(); d.rev == 0 {
@@ -239,35 +246,16 @@ func (s *state) decodeDocs(r *reader) {
 		}
 		d.deleted = r.flag()
 		d.scope = uint32(r.uvarint())
-		if r.flag() {
-			d.facts = decodeLinks(r)
+		d.links = r.text()
+	}
+	for range r.count() {
+		n := uint32(r.uvarint())
+		var x rareJSON
+		if json.Unmarshal(r.bytes(), &x) != nil {
+			r.fail()
 		}
+		s.rare[n] = rare{x.Principal, x.Profile, x.Members, x.Zone}
 	}
-}
-
-func (l *links) encode(w *writer) {
-	w.flag(l.open)
-	w.uvarint(uint64(len(l.grants)))
-	for i := range l.grants {
-		g := &l.grants[i]
-		w.flag(g.always)
-		w.uvarint(uint64(g.start))
-		w.uvarint(uint64(g.end))
-		w.numbers(g.holders)
-		w.numbers(g.scopes)
-		w.numbers(g.of)
-	}
-	w.uvarint(uint64(len(l.unique)))
-	for _, h := range l.unique {
-		w.uvarint(h)
-	}
-	w.numbers(l.refs)
-	if l.rare == nil {
-		w.bytes(nil)
-		return
-	}
-	text, _ := json.Marshal(rareJSON{l.rare.principal, l.rare.profile, l.rare.members, l.rare.zone}) // plain data
-	w.bytes(text)
 }
 
 // rareJSON is how rare facts stand in a checkpoint.
@@ -276,29 +264,6 @@ type rareJSON struct {
 	Profile   *Profile   `json:"f,omitempty"`
 	Members   []string   `json:"m,omitempty"`
 	Zone      string     `json:"z,omitempty"`
-}
-
-func decodeLinks(r *reader) *links {
-	l := &links{open: r.flag()}
-	if n := r.count(); n > 0 {
-		l.grants = make([]grant, n)
-	}
-	for i := range l.grants {
-		l.grants[i] = grant{always: r.flag(), start: int64(r.uvarint()), end: int64(r.uvarint()),
-			holders: r.numbers(), scopes: r.numbers(), of: r.numbers()}
-	}
-	for range r.count() {
-		l.unique = append(l.unique, r.uvarint())
-	}
-	l.refs = r.numbers()
-	if text := r.bytes(); len(text) > 0 {
-		var x rareJSON
-		if json.Unmarshal(text, &x) != nil {
-			r.fail()
-		}
-		l.rare = &rare{x.Principal, x.Profile, x.Members, x.Zone}
-	}
-	return l
 }
 
 func (w *writer) numbers(list []uint32) {
@@ -331,9 +296,9 @@ func (s *state) encodeSets(w *writer) {
 		w.uvarint(uint64(st.window.past))
 		w.uvarint(uint64(st.window.future))
 		w.uvarint(st.changed)
-		w.uvarint(uint64(len(st.members)))
-		for _, n := range slices.Sorted(maps.Keys(st.members)) {
-			mb := st.members[n]
+		w.uvarint(uint64(st.size()))
+		for _, n := range slices.Sorted(maps.Keys(st.at)) {
+			mb := st.member(n)
 			w.uvarint(uint64(n))
 			w.uvarint(uint64(mb.paths))
 			w.uvarint(mb.since)
@@ -361,9 +326,9 @@ func (s *state) decodeSets(r *reader) {
 	for i := range s.sets {
 		st := newSet(uint32(r.uvarint()), window{r.flag(), int32(r.uvarint()), int32(r.uvarint())})
 		st.changed = r.uvarint()
-		for range r.count() {
-			mb := &member{scope: uint32(r.uvarint()), paths: int32(r.uvarint()), since: r.uvarint(), touched: r.uvarint()}
-			st.members[mb.scope] = mb
+		st.members = make([]member, r.count())
+		for j := range st.members {
+			st.members[j] = member{scope: uint32(r.uvarint()), paths: int32(r.uvarint()), since: r.uvarint(), touched: r.uvarint()}
 		}
 		for range r.count() {
 			st.lost = append(st.lost, loss{r.uvarint(), uint32(r.uvarint())})
@@ -432,8 +397,8 @@ func (s *state) decodePrincipals(r *reader) {
 }
 
 // rebuild makes what follows from the rest: orders, digests and indexes.
-func (s *state) rebuild() {
-	s.private = s.scopeNum[ScopePrivate]
+func (s *state) rebuild() error {
+	s.private = s.scopeNumber(ScopePrivate)
 	byRev := make([]uint32, 0, len(s.docs))
 	for n := range s.docs {
 		if s.live(uint32(n)) {
@@ -456,33 +421,44 @@ func (s *state) rebuild() {
 	}
 	for n, st := range s.sets {
 		st.relist()
-		for sc := range st.members {
+		for sc := range st.at {
 			s.scopes[sc].in = append(s.scopes[sc].in, uint32(n))
 		}
 	}
-	for n := range s.docs {
-		if f := s.docs[n].facts; f != nil {
-			for i := range f.grants {
-				s.setDays(&f.grants[i])
-			}
-		}
-		s.relink(uint32(n))
+	if err := s.relinkAll(); err != nil {
+		return err
 	}
 	for _, n := range byRev {
-		s.addDigest(s.docs[n].scope, s.docs[n].digest(), 1)
+		s.addDigest(s.docs[n].scope, s.docDigest(n), 1)
 	}
+	return nil
+}
+
+func (s *state) relinkAll() error {
+	for n := range s.docs {
+		if s.docs[n].links == "" {
+			continue
+		}
+		l, err := unpackLinks(s.docs[n].links)
+		if err != nil {
+			return err
+		}
+		if r, ok := s.rare[uint32(n)]; ok {
+			l.rare = &r
+		}
+		s.relink(uint32(n), l)
+	}
+	return nil
 }
 
 // relist puts the members in the order in which they were touched.
 func (st *set) relist() {
-	list := slices.Collect(maps.Values(st.members))
-	slices.SortFunc(list, func(a, b *member) int { return compare(a.touched, b.touched, a.scope, b.scope) })
-	changed := st.changed
-	st.last = nil
-	for _, mb := range list {
-		st.append(mb, mb.touched)
+	members := st.members
+	slices.SortFunc(members, func(a, b member) int { return compare(a.touched, b.touched, a.scope, b.scope) })
+	st.members, st.at = make([]member, 0, len(members)), make(map[uint32]uint32, len(members))
+	for _, mb := range members {
+		st.add(mb)
 	}
-	st.changed = changed
 }
 
 func compare(a, b uint64, x, y uint32) int {

@@ -1,21 +1,25 @@
 package sync
 
 import (
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
 	"strconv"
 )
 
 func (d *Digest) add(o Digest) { d.Count, d.Sum = d.Count+o.Count, d.Sum+o.Sum }
 func (d *Digest) sub(o Digest) { d.Count, d.Sum = d.Count-o.Count, d.Sum-o.Sum }
 
-// digest of one document: FNV-1a-64 over "kind/id@rev".
-func (d *doc) digest() Digest {
-	h := fnvText(fnvOffset, d.kind)
+// docDigest is the digest of document n as it is.
+func (s *state) docDigest(n uint32) Digest { return digestOfVersion(s.key(n), s.docs[n].rev) }
+
+// digestOfVersion is FNV-1a-64 over "kind/id@rev".
+func digestOfVersion(k Key, rev uint64) Digest {
+	h := fnvText(fnvOffset, k.Kind)
 	h = fnvText(h, "/")
-	h = fnvText(h, d.id)
+	h = fnvText(h, k.ID)
 	h = fnvText(h, "@")
 	var buf [20]byte
-	for _, c := range strconv.AppendUint(buf[:0], d.rev, 10) {
+	for _, c := range strconv.AppendUint(buf[:0], rev, 10) {
 		h = (h ^ uint64(c)) * fnvPrime
 	}
 	return Digest{Count: 1, Sum: h}
@@ -34,7 +38,11 @@ func fnvText(h uint64, s string) uint64 {
 	return h
 }
 
-func hex16(v uint64) string { return fmt.Sprintf("%016x", v) }
+func hex16(v uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], v)
+	return hex.EncodeToString(b[:])
+}
 
 // addDigest adds (sign 1) or takes away (-1) one document of a scope, in the
 // scope's sum and in those of all sets that hold it.
@@ -81,7 +89,7 @@ func (s *state) sumOf(p *principal) Digest {
 		if h.set == everythingSet {
 			return s.total
 		}
-		if len(s.sets[h.set].members) > len(s.sets[largest].members) {
+		if s.sets[h.set].size() > s.sets[largest].size() {
 			largest = h.set
 		}
 	}
@@ -91,8 +99,8 @@ func (s *state) sumOf(p *principal) Digest {
 		if h.set == largest {
 			continue
 		}
-		for n := range s.sets[h.set].members {
-			if _, again := seen[n]; again || s.sets[largest].members[n] != nil {
+		for n := range s.sets[h.set].at {
+			if _, again := seen[n]; again || s.sets[largest].member(n) != nil {
 				continue
 			}
 			seen[n] = struct{}{}

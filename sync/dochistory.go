@@ -67,7 +67,7 @@ func (s *state) mayReadHistory(a Actor, key Key) error {
 	if err != nil {
 		return err
 	}
-	n, ok := s.docNum[key]
+	n, ok := s.lookup(key)
 	if !ok || s.docs[n].rev == 0 || s.docs[n].scope == s.private {
 		return fault.New(fault.NotFound)
 	}

@@ -22,7 +22,7 @@ func (w *Workspace) Explain(ctx context.Context, user string, key Key) (*Explana
 }
 
 func (s *state) explain(user string, key Key) (*Explanation, error) {
-	n, ok := s.docNum[key]
+	n, ok := s.lookup(key)
 	if !ok || !s.live(n) || s.docs[n].scope == s.private {
 		return nil, fault.New(fault.NotFound)
 	}
@@ -36,7 +36,7 @@ func (s *state) explain(user string, key Key) (*Explanation, error) {
 		switch {
 		case h.set == everythingSet:
 			because = append(because, "role")
-		case s.sets[h.set].members[scopeNum] == nil:
+		case s.sets[h.set].member(scopeNum) == nil:
 		case h.set == openSet:
 			because = append(because, "open")
 		default:
@@ -65,10 +65,10 @@ func (s *state) grantReasons(setNum, scopeNum uint32, user string) []string {
 func (s *state) reason(d, scopeNum uint32, holder, user string) []string {
 	group, byGroup := strings.CutPrefix(holder, "g:")
 	switch {
-	case s.docs[d].facts.rare != nil && s.docs[d].facts.rare.principal != nil && s.docs[d].id == user:
+	case s.rare[d].principal != nil && s.docs[d].id == user:
 		return []string{"own"}
 	case s.docs[d].scope != scopeNum && !s.grantsOwn(d, scopeNum):
-		return []string{s.docs[d].kind + ":" + s.docs[d].id}
+		return []string{s.key(d).Kind + ":" + s.docs[d].id}
 	case byGroup:
 		return []string{"team:" + group}
 	}

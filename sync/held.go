@@ -33,7 +33,7 @@ func (s *state) spansOf(set, scopeNum uint32) []span {
 	}
 	st := s.sets[set]
 	spans := st.past[scopeNum]
-	if m := st.members[scopeNum]; m != nil {
+	if m := st.member(scopeNum); m != nil {
 		spans = append(spans[:len(spans):len(spans)], span{from: m.since, to: forever})
 	}
 	return spans
@@ -49,7 +49,7 @@ func (s *state) holdsNow(p *principal, scopeNum uint32, since uint64) bool {
 		if h.set == everythingSet {
 			return scopeNum != s.private
 		}
-		if m := s.sets[h.set].members[scopeNum]; m != nil && m.since <= since {
+		if m := s.sets[h.set].member(scopeNum); m != nil && m.since <= since {
 			return true
 		}
 	}
@@ -117,7 +117,7 @@ const grace = 30 * 24 * time.Hour
 // number from up to the head. A loss before grace does not count.
 func (s *state) heldSince(principalID, scopeName string, from uint64, grace time.Time) bool {
 	p, scopeNum := s.principals[principalID], none
-	if n, ok := s.scopeNum[scopeName]; ok {
+	if n, ok := s.scopeNamed(scopeName); ok {
 		scopeNum = n
 	}
 	if p == nil || scopeNum == none {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// links are a document's facts in numbers: small, since there is one for
-// every document that has any.
+// links are a document's facts in numbers. The state keeps them packed, since
+// there are as many as documents.
 type links struct {
 	grants []grant
 	unique []uint64
@@ -86,6 +86,64 @@ func (s *state) compileGrant(g *Grant) (grant, bool) {
 		out.of = appendNew(out.of, s.number(k))
 	}
 	return out, len(out.holders) > 0 && (out.always || out.start != 0)
+}
+
+// pack gives the links but the rare ones as bytes; "" for nil.
+func (l *links) pack() string {
+	if l == nil {
+		return ""
+	}
+	w := writer{buf: make([]byte, 0, 64)}
+	w.flag(l.open)
+	w.uvarint(uint64(len(l.unique)))
+	for _, h := range l.unique {
+		w.fixed(h)
+	}
+	w.numbers(l.refs)
+	w.uvarint(uint64(len(l.grants)))
+	for i := range l.grants {
+		g := &l.grants[i]
+		w.flag(g.always)
+		w.uvarint(uint64(g.start))
+		w.uvarint(uint64(g.end))
+		w.numbers(g.holders)
+		w.numbers(g.scopes)
+		w.numbers(g.of)
+	}
+	return string(w.buf)
+}
+
+// unpackLinks reads what pack wrote.
+func unpackLinks(packed string) (*links, error) {
+	r := &reader{buf: []byte(packed)}
+	l := &links{open: r.flag()}
+	if n := r.count(); n > 0 {
+		l.unique = make([]uint64, n)
+	}
+	for i := range l.unique {
+		l.unique[i] = r.fixed()
+	}
+	l.refs = r.numbers()
+	if n := r.count(); n > 0 {
+		l.grants = make([]grant, n)
+	}
+	for i := range l.grants {
+		l.grants[i] = grant{always: r.flag(), start: int64(r.uvarint()), end: int64(r.uvarint()),
+			holders: r.numbers(), scopes: r.numbers(), of: r.numbers()}
+	}
+	return l, r.end()
+}
+
+// linksOf a document, without the rare ones; empty ones if it has none.
+func (s *state) linksOf(n uint32) *links {
+	if s.docs[n].links == "" {
+		return &links{}
+	}
+	l, _ := unpackLinks(s.docs[n].links) // it was packed here, or checked when loaded
+	for i := range l.grants {
+		s.setDays(&l.grants[i])
+	}
+	return l
 }
 
 // setDays puts the grant's days, in the workspace's zone.

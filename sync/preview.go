@@ -10,13 +10,13 @@ func (s *state) preview(p *principal, limit int) []wanted {
 		if s.docs[n].deleted {
 			continue
 		}
-		for i := range s.docs[n].facts.grants {
-			if g := &s.docs[n].facts.grants[i]; (window{}).hits(g, s.dayNum) {
-				pv.grant(g)
+		for _, g := range s.linksOf(n).grants {
+			if (window{}).hits(&g, s.dayNum) {
+				pv.grant(&g)
 			}
 		}
 	}
-	if n, ok := s.scopeNum[ScopeWorkspace]; ok {
+	if n, ok := s.scopeNamed(ScopeWorkspace); ok {
 		pv.scope(n)
 	}
 	return pv.out

@@ -39,10 +39,8 @@ func (s *state) principal(id string) (Principal, Profile) {
 }
 
 func (s *state) profileOf(p *principal) Profile {
-	if n, ok := s.docNum[p.spec.Profile]; ok && s.live(n) {
-		if f := s.docs[n].facts; f != nil && f.rare != nil && f.rare.profile != nil {
-			return *f.rare.profile
-		}
+	if n, ok := s.lookup(p.spec.Profile); ok && s.live(n) && s.rare[n].profile != nil {
+		return *s.rare[n].profile
 	}
 	return Profile{Open: true}
 }
@@ -71,7 +69,7 @@ func (s *state) inGroup(group, principalID string) bool {
 func (s *state) groupsOf(principalID string) []string {
 	var out []string
 	for _, n := range s.groups {
-		if slices.Contains(s.docs[n].facts.rare.members, principalID) {
+		if slices.Contains(s.rare[n].members, principalID) {
 			out = append(out, s.docs[n].id)
 		}
 	}
@@ -79,19 +77,17 @@ func (s *state) groupsOf(principalID string) []string {
 	return out
 }
 
-// concerned collects the principals whose sets a change of these facts may
+// concerned collects the principals whose sets a change of document n may
 // change.
-func (s *state) concerned(n uint32, f *links, ids map[string]struct{}) {
-	if f == nil || f.rare == nil {
-		return
-	}
-	if f.rare.principal != nil {
+func (s *state) concerned(n uint32, ids map[string]struct{}) {
+	r := s.rare[n]
+	if r.principal != nil {
 		ids[s.docs[n].id] = struct{}{}
 	}
-	for _, id := range f.rare.members {
+	for _, id := range r.members {
 		ids[id] = struct{}{}
 	}
-	if f.rare.profile != nil {
+	if r.profile != nil {
 		key := s.key(n)
 		for id, p := range s.principals {
 			if p.spec.Profile == key {

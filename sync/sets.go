@@ -14,8 +14,10 @@ import "slices"
 type set struct {
 	holder  uint32 // none for the shared ones
 	window  window
-	members map[uint32]*member
-	last    *member           // newest in order of touched
+	members []member
+	at      map[uint32]uint32 // index into members by scope
+	free    []uint32          // indexes into members that are not in use
+	order   chain             // of members, by touched
 	lost    []loss            // in order of rev
 	past    map[uint32][]span // closed spans of scopes
 	digest  Digest
@@ -24,11 +26,11 @@ type set struct {
 
 // member is a scope that a set holds.
 type member struct {
-	scope      uint32
-	paths      int32  // how many grants lead here
-	since      uint64 // gained at this commit
-	touched    uint64 // gained or changed at this commit
-	prev, next *member
+	scope   uint32
+	paths   int32  // how many grants lead here
+	since   uint64 // gained at this commit
+	touched uint64 // gained or changed at this commit
+	link    link   // neighbours in set.order
 }
 
 // loss tells that a set lost a scope.
@@ -61,8 +63,34 @@ func principalHolder(id string) string { return "p:" + id }
 func groupHolder(id string) string     { return "g:" + id }
 
 func newSet(holder uint32, w window) *set {
-	return &set{holder: holder, window: w, members: map[uint32]*member{}, past: map[uint32][]span{}}
+	return &set{holder: holder, window: w, at: map[uint32]uint32{}, order: emptyChain, past: map[uint32][]span{}}
 }
+
+// size is how many scopes the set holds.
+func (st *set) size() int { return len(st.at) }
+
+// member of a scope; nil if the set does not hold it. It is good until the set
+// changes.
+func (st *set) member(scope uint32) *member {
+	if n, ok := st.at[scope]; ok {
+		return &st.members[n]
+	}
+	return nil
+}
+
+// newest is the member touched last, before the one that comes before another;
+// nil if there is none.
+func (st *set) newest() *member          { return st.numbered(st.order.last) }
+func (st *set) before(m *member) *member { return st.numbered(m.link.prev) }
+
+func (st *set) numbered(n uint32) *member {
+	if n == none {
+		return nil
+	}
+	return &st.members[n]
+}
+
+func (st *set) link(n uint32) *link { return &st.members[n].link }
 
 func (s *state) holderNumber(name string) uint32 {
 	if n, ok := s.holderNum[name]; ok {
@@ -107,9 +135,8 @@ func (w window) hits(g *grant, today int32) bool {
 // gain puts a scope into a set at commit rev.
 func (s *state) gain(setNum, scopeNum uint32, paths int32, rev uint64) {
 	st := s.sets[setNum]
-	m := &member{scope: scopeNum, paths: paths, since: rev}
-	st.members[scopeNum] = m
-	st.append(m, rev)
+	st.add(member{scope: scopeNum, paths: paths, since: rev, touched: rev})
+	st.changed = rev
 	s.scopes[scopeNum].in = append(s.scopes[scopeNum].in, setNum)
 	st.digest.add(s.scopes[scopeNum].digest)
 }
@@ -117,42 +144,44 @@ func (s *state) gain(setNum, scopeNum uint32, paths int32, rev uint64) {
 // lose takes a scope out of a set at commit rev.
 func (s *state) lose(setNum, scopeNum uint32, rev uint64) {
 	st := s.sets[setNum]
-	m := st.members[scopeNum]
-	delete(st.members, scopeNum)
-	st.detach(m)
+	since := st.member(scopeNum).since
+	st.drop(scopeNum)
 	st.changed = rev
 	if !s.faults.ForgetIntervals {
-		st.past[scopeNum] = append(st.past[scopeNum], span{m.since, rev, s.head.At.Unix()})
+		st.past[scopeNum] = append(st.past[scopeNum], span{since, rev, s.head.At.Unix()})
 		st.lost = append(st.lost, loss{rev, scopeNum})
 	}
 	s.scopes[scopeNum].in = without(s.scopes[scopeNum].in, setNum)
 	st.digest.sub(s.scopes[scopeNum].digest)
 }
 
-// touch moves a member to the end, as changed at commit rev.
-func (st *set) touch(m *member, rev uint64) {
-	st.detach(m)
-	st.append(m, rev)
-}
-
-func (st *set) append(m *member, rev uint64) {
-	m.touched, m.prev, m.next = rev, st.last, nil
-	if st.last != nil {
-		st.last.next = m
-	}
-	st.last = m
-	st.changed = rev
-}
-
-func (st *set) detach(m *member) {
-	if m.prev != nil {
-		m.prev.next = m.next
-	}
-	if m.next != nil {
-		m.next.prev = m.prev
+// add a member, as the one touched last.
+func (st *set) add(m member) {
+	n := uint32(len(st.members))
+	if last := len(st.free) - 1; last >= 0 {
+		n, st.free = st.free[last], st.free[:last]
+		st.members[n] = m
 	} else {
-		st.last = m.prev
+		st.members = append(st.members, m)
 	}
+	st.at[m.scope] = n
+	st.order.push(n, st.link)
+}
+
+func (st *set) drop(scope uint32) {
+	n := st.at[scope]
+	delete(st.at, scope)
+	st.order.remove(n, st.link)
+	st.free = append(st.free, n)
+}
+
+// touch moves the scope's member to the end, as changed at commit rev.
+func (st *set) touch(scope uint32, rev uint64) {
+	n := st.at[scope]
+	st.order.remove(n, st.link)
+	st.order.push(n, st.link)
+	st.members[n].touched = rev
+	st.changed = rev
 }
 
 // delta is how many paths from sets to scopes a commit adds or takes.
@@ -164,14 +193,15 @@ type setScope struct{ set, scope uint32 }
 // it counts for one new window set alone.
 func (s *state) count(n uint32, sign int32, d delta, only *uint32) {
 	doc := &s.docs[n]
-	if doc.deleted || doc.rev == 0 || doc.facts == nil {
+	if doc.deleted || doc.rev == 0 || doc.links == "" {
 		return
 	}
-	if doc.facts.open && only == nil {
+	l := s.linksOf(n)
+	if l.open && only == nil {
 		d[setScope{openSet, doc.scope}] += sign
 	}
-	for i := range doc.facts.grants {
-		g := &doc.facts.grants[i]
+	for i := range l.grants {
+		g := &l.grants[i]
 		for _, h := range g.holders {
 			for _, set := range s.setsOfGrant(g, h) {
 				if only == nil || *only == set {
@@ -223,7 +253,7 @@ func (s *state) settle(d delta, rev uint64) {
 		return int(int64(a.scope) - int64(b.scope))
 	})
 	for _, p := range pairs {
-		m := s.sets[p.set].members[p.scope]
+		m := s.sets[p.set].member(p.scope)
 		switch {
 		case m == nil:
 			s.gain(p.set, p.scope, d[p], rev)

@@ -34,20 +34,26 @@ type state struct {
 	dayNum   int32
 	location *time.Location
 
-	docs   []doc
-	docNum map[Key]uint32
-	unique map[uint64][]uint32 // unique hash to live documents
+	docs    []doc
+	kinds   []string // their kinds by number
+	kindNum map[string]uint16
+	byKey   hashed // documents by hash of their keys
+	unique  hashed // live documents by unique hash
+	rare    map[uint32]rare
+	texts   texts // ids and names of scopes
+	names   names
 	// referrers of a document: those whose facts name it.
 	referrers map[uint32][]uint32
 	ranged    map[uint32]struct{} // documents with grants bound to days
 	groups    []uint32            // live documents with members
 
-	scopes   []scope
-	scopeNum map[string]uint32
-	order    chain  // scopes but the private one, by last change
-	changed  uint64 // last commit that changed one of them
-	private  uint32
-	total    Digest // of all scopes but the private one
+	scopes  []scope
+	byName  hashed                 // scopes by hash of their names
+	gone    map[uint32][]departure // by scope, in order of rev
+	order   chain                  // scopes but the private one, by last change
+	changed uint64                 // last commit that changed one of them
+	private uint32
+	total   Digest // of all scopes but the private one
 
 	holders    []holder
 	holderNum  map[string]uint32
@@ -59,11 +65,11 @@ type state struct {
 // only been referred to.
 type doc struct {
 	id      string
-	kind    string
+	links   string // packed; see linksOf
 	rev     uint64
-	facts   *links
-	scope   uint32
 	link    link // neighbours in its scope, by rev
+	scope   uint32
+	kind    uint16
 	deleted bool
 }
 
@@ -75,7 +81,6 @@ type scope struct {
 	changed uint64 // last commit that put or removed a document
 	link    link   // neighbours in state.order
 	in      []uint32
-	gone    []departure
 }
 
 // departure tells that a document left a scope. It is forgotten when the
@@ -93,9 +98,9 @@ const (
 func newState(reg *Registry, faults Faults) *state {
 	s := &state{
 		reg: reg, faults: faults, location: time.UTC,
-		docNum: map[Key]uint32{}, unique: map[uint64][]uint32{},
+		kindNum: map[string]uint16{}, byKey: newHashed(0), unique: newHashed(0), rare: map[uint32]rare{}, names: newNames(),
 		referrers: map[uint32][]uint32{}, ranged: map[uint32]struct{}{},
-		scopeNum: map[string]uint32{}, holderNum: map[string]uint32{},
+		byName: newHashed(0), gone: map[uint32][]departure{}, holderNum: map[string]uint32{},
 		principals: map[string]*principal{}, order: emptyChain,
 	}
 	s.sets = []*set{newSet(none, window{}), newSet(none, window{})}
@@ -105,35 +110,53 @@ func newState(reg *Registry, faults Faults) *state {
 
 // number of a document, given at its first mention.
 func (s *state) number(key Key) uint32 {
-	if n, ok := s.docNum[key]; ok {
+	if n, ok := s.lookup(key); ok {
 		return n
 	}
 	n := uint32(len(s.docs))
-	s.docs = append(s.docs, doc{id: key.ID, kind: s.kindName(key.Kind), scope: none})
-	s.docNum[Key{s.docs[n].kind, key.ID}] = n
+	s.docs = append(s.docs, doc{id: s.texts.keep(key.ID), kind: s.kindNumber(key.Kind), scope: none})
+	s.byKey.add(s.names.ofKey(key), n)
 	return n
 }
 
-// kindName gives one shared string for a kind's name.
-func (s *state) kindName(name string) string {
-	if k := s.reg.byName[name]; k != nil {
-		return k.Name
-	}
-	return name
+// lookup finds a document's number, if it was ever mentioned.
+func (s *state) lookup(key Key) (uint32, bool) {
+	return s.byKey.find(s.names.ofKey(key), func(n uint32) bool {
+		return s.docs[n].id == key.ID && s.kinds[s.docs[n].kind] == key.Kind
+	})
 }
 
-func (s *state) key(n uint32) Key { return Key{s.docs[n].kind, s.docs[n].id} }
+func (s *state) kindNumber(name string) uint16 {
+	n, ok := s.kindNum[name]
+	if !ok {
+		n = uint16(len(s.kinds))
+		s.kinds = append(s.kinds, name)
+		s.kindNum[name] = n
+	}
+	return n
+}
+
+func (s *state) key(n uint32) Key { return Key{s.kinds[s.docs[n].kind], s.docs[n].id} }
 
 func (s *state) live(n uint32) bool { return s.docs[n].rev > 0 && !s.docs[n].deleted }
 
 func (s *state) scopeNumber(name string) uint32 {
-	if n, ok := s.scopeNum[name]; ok {
+	if n, ok := s.scopeNamed(name); ok {
 		return n
 	}
+	return s.addScope(name)
+}
+
+func (s *state) addScope(name string) uint32 {
 	n := uint32(len(s.scopes))
-	s.scopes = append(s.scopes, scope{name: name, docs: emptyChain})
-	s.scopeNum[name] = n
+	s.scopes = append(s.scopes, scope{name: s.texts.keep(name), docs: emptyChain})
+	s.byName.add(s.names.of(name), n)
 	return n
+}
+
+// scopeNamed finds a scope's number, if it was ever mentioned.
+func (s *state) scopeNamed(name string) (uint32, bool) {
+	return s.byName.find(s.names.of(name), func(n uint32) bool { return s.scopes[n].name == name })
 }
 
 func (s *state) docLink(n uint32) *link   { return &s.docs[n].link }
@@ -142,7 +165,7 @@ func (s *state) scopeLink(n uint32) *link { return &s.scopes[n].link }
 // The methods of base.
 
 func (s *state) find(key Key) (found, bool) {
-	n, ok := s.docNum[key]
+	n, ok := s.lookup(key)
 	if !ok || s.docs[n].rev == 0 {
 		return found{}, false
 	}
@@ -152,21 +175,21 @@ func (s *state) find(key Key) (found, bool) {
 
 func (s *state) byUnique(hash uint64) []Key {
 	var out []Key
-	for _, n := range s.unique[hash] {
+	for _, n := range s.unique.all(hash) {
 		out = append(out, s.key(n))
 	}
 	return out
 }
 
 func (s *state) referrersOf(key Key, kind string) []Key {
-	n, ok := s.docNum[key]
+	n, ok := s.lookup(key)
 	if !ok {
 		return nil
 	}
 	var out []Key
 	for _, r := range s.referrers[n] {
-		if kind == "" || s.docs[r].kind == kind {
-			out = append(out, s.key(r))
+		if k := s.key(r); kind == "" || k.Kind == kind {
+			out = append(out, k)
 		}
 	}
 	sortKeys(out)
@@ -174,7 +197,7 @@ func (s *state) referrersOf(key Key, kind string) []Key {
 }
 
 func (s *state) inScope(name string) []Key {
-	n, ok := s.scopeNum[name]
+	n, ok := s.scopeNamed(name)
 	if !ok {
 		return nil
 	}
@@ -190,8 +213,8 @@ func (s *state) inScope(name string) []Key {
 func (s *state) keys(kind string) []Key {
 	var out []Key
 	for n := range s.docs {
-		if s.docs[n].kind == kind && s.live(uint32(n)) {
-			out = append(out, s.key(uint32(n)))
+		if k := s.key(uint32(n)); k.Kind == kind && s.live(uint32(n)) {
+			out = append(out, k)
 		}
 	}
 	sortKeys(out)

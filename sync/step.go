@@ -107,7 +107,13 @@ func (st *step) drops() {
 // now, or one left it since. Others need no drop.
 func (st *step) hadSome(n uint32) bool {
 	sc := &st.s.scopes[n]
-	return sc.docs.first != none || len(sc.gone) > 0 && sc.gone[len(sc.gone)-1].rev > st.n
+	return sc.docs.first != none || st.leftAfter(n)
+}
+
+// leftAfter says whether a document left the scope after n.
+func (st *step) leftAfter(n uint32) bool {
+	gone := st.s.gone[n]
+	return len(gone) > 0 && gone[len(gone)-1].rev > st.n
 }
 
 // leftScopes are the numbers, sorted, of the scopes that may have been lost
@@ -125,7 +131,7 @@ func (st *step) leftScopes() []uint32 {
 			}
 		default:
 			found = st.lossesAfter(set, st.n, found)
-			for n := range st.s.sets[set].members {
+			for n := range st.s.sets[set].at {
 				found = append(found, n)
 			}
 		}
@@ -152,10 +158,10 @@ func (st *step) lossesAfter(set uint32, n uint64, found []uint32) []uint32 {
 func (st *step) removes() {
 	var left []uint32
 	for _, n := range st.stirred() {
-		gone := st.s.scopes[n].gone
-		if len(gone) == 0 || gone[len(gone)-1].rev <= st.n || !st.s.covered(st.p, n, st.n, st.t) {
+		if !st.leftAfter(n) || !st.s.covered(st.p, n, st.n, st.t) {
 			continue
 		}
+		gone := st.s.gone[n]
 		for i := len(gone) - 1; i >= 0 && gone[i].rev > st.n; i-- {
 			if gone[i].rev <= st.t {
 				left = append(left, gone[i].doc)
@@ -193,7 +199,7 @@ func (st *step) touchedAfter(set uint32, n uint64, found []uint32) []uint32 {
 		}
 		return found
 	}
-	for m := st.s.sets[set].last; m != nil && m.touched > n; m = m.prev {
+	for m := st.s.sets[set].newest(); m != nil && m.touched > n; m = st.s.sets[set].before(m) {
 		found = append(found, m.scope)
 	}
 	return found
@@ -245,7 +251,7 @@ func (st *step) eachHeld(yield func(uint32) bool) {
 		if h.set == everythingSet {
 			whole = len(st.s.scopes)
 		} else {
-			whole += len(st.s.sets[h.set].members)
+			whole += st.s.sets[h.set].size()
 		}
 	}
 	if whole > len(st.s.scopes)/8 && whole > 1000 {

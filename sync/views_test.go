@@ -294,8 +294,7 @@ func (w *viewWorld) compare(user string) error {
 	}
 	var sum Digest
 	for k, c := range want {
-		d := doc{id: k.ID, kind: k.Kind, rev: c.rev}
-		sum.add(d.digest())
+		sum.add(digestOfVersion(k, c.rev))
 	}
 	if have := w.st.digestOf(w.st.principals[user]); have != sum {
 		return fmt.Errorf("%s at commit %d: digest %v, should be %v", user, w.st.head.Number, have, sum)

@@ -199,7 +199,7 @@ func (s *state) actor(a Actor) (*principal, error) {
 // visible gives the version of a live document that the principal (nil: the
 // system) sees; none otherwise.
 func (s *state) visible(p *principal, key Key) wanted {
-	n, ok := s.docNum[key]
+	n, ok := s.lookup(key)
 	if !ok || !s.live(n) {
 		return wanted{}
 	}

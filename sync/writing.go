@@ -314,7 +314,7 @@ func (m *machine) commit(ctx context.Context, done []*staged) error {
 func (m *machine) keepBodies(commits []*Commit) {
 	for _, c := range commits {
 		for i := range c.Changes {
-			if n, ok := m.st.docNum[c.Changes[i].Key]; ok {
+			if n, ok := m.st.lookup(c.Changes[i].Key); ok {
 				m.e.cache.put(m.bodies.number, n, &c.Changes[i])
 			}
 		}
