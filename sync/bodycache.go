@@ -71,13 +71,12 @@ func (c *bodyCache) put(workspace, doc uint32, v *Version) {
 		}
 		c.drop(n)
 	}
-	c.size += entry.cost()
-	for c.size > c.limit && len(c.at) > 0 {
-		c.evict()
-	}
-	if c.size > c.limit { // larger than the whole cache
-		c.size -= entry.cost()
+	if entry.cost() > c.limit {
 		return
+	}
+	c.size += entry.cost()
+	for c.size > c.limit {
+		c.evict()
 	}
 	n := c.slot()
 	c.slots[n] = entry
