@@ -58,7 +58,9 @@ func (j *handoverJob) run(ctx context.Context) (h handedOver, err error) {
 		return h, err
 	}
 	defer closeStreams(streams)
-	defer time.AfterFunc(j.Patience, func() { closeStreams(streams) }).Stop() // whoever still reads fails
+	ctx, cancel := context.WithTimeout(ctx, j.Patience)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { closeStreams(streams) })() // whoever still reads fails
 	begun := time.Now()
 	var ends [2]time.Time
 	var pages [2][][]byte

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"syscall"
 
 	"github.com/enroute-field/enroute/sync"
 )
@@ -115,6 +116,9 @@ func (m *marked) job(s *server, devices []device, first int) followJob {
 // streams: the memory of a server while very many devices follow, after one
 // change that all of them saw.
 func (r *run) streams(ctx context.Context) (err error) {
+	if err := enoughFiles(r.Size.Streams); err != nil {
+		return err
+	}
 	s, err := r.serve(ctx, "streams")
 	if err != nil {
 		return err
@@ -126,7 +130,7 @@ func (r *run) streams(ctx context.Context) (err error) {
 		return err
 	}
 	j := m.job(s, s.Devices, 0)
-	j.First, j.Folder, j.Every, j.Hold = 0, "", r.Size.Every, true
+	j.Folder, j.Every, j.Hold = "", r.Size.Every, true
 	saw, memory, err := r.whileFollowed(ctx, s, j)
 	if err != nil {
 		return err
@@ -134,6 +138,20 @@ func (r *run) streams(ctx context.Context) (err error) {
 	open := fmt.Sprintf("%d streams of as many devices", len(s.Devices))
 	r.rep.add(fmt.Sprintf("%s: memory after a change that all saw", open), "%.0f MB", most(1<<30/1e6), megabytes(memory.all))
 	r.rep.add(fmt.Sprintf("%s: write sent to the last event read", open), "%.0f ms", target{}, milliseconds(saw.Seen.Most))
+	return nil
+}
+
+// enoughFiles fails if a process may not have as many connections open, and
+// some files. Programs in Go raise their limit to the hard one by themselves.
+func enoughFiles(connections int) error {
+	const files = 200
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return fmt.Errorf("read how many files may be open: %w", err)
+	}
+	if need := uint64(connections + files); l.Max < need {
+		return fmt.Errorf("%d files may be open, %d are needed: raise the hard limit (ulimit -Hn), or ask for fewer --streams", l.Max, need)
+	}
 	return nil
 }
 

@@ -180,11 +180,11 @@ func (r *run) quiet(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.end(&err)
-	devices, err := s.atHead(ctx, s.Devices)
+	nothing, delta, err := r.bothPulls(ctx, s)
 	if err != nil {
 		return err
 	}
-	if _, err := r.rounds(ctx, s, []job{r.pulls(devices), r.pulls(behind(s.Devices))}); err != nil {
+	if _, err := r.rounds(ctx, s, []job{nothing, delta}); err != nil {
 		return err
 	}
 	m, err := r.silence(ctx, s)

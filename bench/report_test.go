@@ -86,7 +86,7 @@ func TestShelfFillsOnce(t *testing.T) {
 		return nil, nil, func(context.Context) error { return nil }, os.MkdirAll(dir, 0o700)
 	}
 	var broken error
-	f := folder{name: "f", fill: func(f *filler, _ context.Context) (*world, error) {
+	f := folder{name: "f", of: func(s Size) []int { return []int{s.Clients} }, fill: func(f *filler, _ context.Context) (*world, error) {
 		fills++
 		return &world{Admin: "token", Beside: f.size.Clients}, broken
 	}}

@@ -22,26 +22,34 @@ func (r *run) growth(ctx context.Context) (err error) {
 	}
 	defer large.end(&err)
 	both := []*server{little, large}
-	for _, of := range []struct {
-		what    string
-		devices func(context.Context, *server) ([]device, error)
-	}{
-		{"nothing new", func(ctx context.Context, s *server) ([]device, error) { return s.atHead(ctx, s.Devices) }},
-		{fmt.Sprintf("%d changed documents", changed), func(_ context.Context, s *server) ([]device, error) { return behind(s.Devices), nil }},
-	} {
-		jobs := make([]job, len(both))
-		for i, s := range both {
-			devices, err := of.devices(ctx, s)
-			if err != nil {
-				return err
-			}
-			jobs[i] = r.pulls(devices)
-		}
-		if err := r.grows(ctx, of.what, both, jobs); err != nil {
+	var nothing, delta []job
+	for _, s := range both {
+		n, d, err := r.bothPulls(ctx, s)
+		if err != nil {
 			return err
 		}
+		nothing, delta = append(nothing, n), append(delta, d)
+	}
+	if err := r.grows(ctx, "nothing new", both, nothing); err != nil {
+		return err
+	}
+	if err := r.grows(ctx, fmt.Sprintf("%d changed documents", changed), both, delta); err != nil {
+		return err
 	}
 	return r.memories(ctx, both)
+}
+
+// bothPulls are the work of every device at the head, and of every device
+// behind it, after a look at what one of them is answered.
+func (r *run) bothPulls(ctx context.Context, s *server) (nothing, delta job, err error) {
+	heads, err := s.atHead(ctx, s.Devices)
+	if err == nil {
+		_, err = s.recordPull(ctx, heads[0], 0)
+	}
+	if err == nil {
+		_, err = s.recordPull(ctx, behind(s.Devices)[0], changed)
+	}
+	return r.pulls(heads), r.pulls(behind(s.Devices)), err
 }
 
 // starts starts a server again and again, and leaves the last one running. It
@@ -123,6 +131,9 @@ func (r *run) workspaces(ctx context.Context) (err error) {
 	}
 	defer s.end(&err)
 	if err := r.once(ctx, s, "first request of a workspace after the start"); err != nil {
+		return err
+	}
+	if s.Devices, err = s.atHead(ctx, s.Devices); err != nil { // a folder of yesterday has another date
 		return err
 	}
 	if err := r.steady(ctx, s); err != nil {

@@ -17,7 +17,8 @@ type stream struct {
 	line []byte
 }
 
-// openStream sends the request and reads the head of the answer.
+// openStream sends the request and reads the head of the answer, which must
+// come soon.
 func openStream(ctx context.Context, address string, request []byte) (_ *stream, err error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
@@ -29,6 +30,9 @@ func openStream(ctx context.Context, address string, request []byte) (_ *stream,
 			err = errors.Join(err, conn.Close())
 		}
 	}()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return nil, fmt.Errorf("set the deadline: %w", err)
+	}
 	if _, err := conn.Write(request); err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
@@ -44,6 +48,9 @@ func openStream(ctx context.Context, address string, request []byte) (_ *stream,
 		if line, err = s.read(); err != nil {
 			return nil, err
 		}
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("set the deadline: %w", err)
 	}
 	return s, nil
 }
@@ -115,5 +122,6 @@ func closeStreams(streams []*stream) {
 	}
 }
 
-// patience is how long a load process waits for what streams are to show.
+// patience is how long a load process waits for a stream to open, and for what
+// streams are to show.
 const patience = 20 * time.Second

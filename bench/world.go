@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/enroute-field/enroute/auth"
@@ -36,18 +37,27 @@ type device struct {
 // folder says how a data folder is filled.
 type folder struct {
 	name string
-	base string // the folder it begins with a copy of, or ""
+	base string             // the folder it begins with a copy of, or ""
+	of   func(s Size) []int // the numbers that its content depends on
 	fill func(f *filler, ctx context.Context) (*world, error)
 }
 
 func folders() []folder {
+	book := func(s Size) []int { return []int{s.Technicians, s.Connections, s.Clients} }
+	grown := func(name string, i int) folder {
+		return folder{
+			name: name,
+			of:   func(s Size) []int { return []int{s.Technicians, s.Connections, s.Grown[i]} },
+			fill: func(f *filler, ctx context.Context) (*world, error) { return f.grown(ctx, f.size.Grown[i]) },
+		}
+	}
 	return []folder{
-		{"book", "", (*filler).book},
-		{"views", "", (*filler).views},
-		{"streams", "book", (*filler).streams},
-		{"grown-little", "", func(f *filler, ctx context.Context) (*world, error) { return f.grown(ctx, f.size.Grown[0]) }},
-		{"grown-large", "", func(f *filler, ctx context.Context) (*world, error) { return f.grown(ctx, f.size.Grown[1]) }},
-		{"many", "", (*filler).many},
+		{"book", "", book, (*filler).book},
+		{"views", "", func(s Size) []int { return []int{s.Connections, s.View, s.BigView} }, (*filler).views},
+		{"streams", "book", func(s Size) []int { return append(book(s), s.Streams) }, (*filler).streams},
+		grown("grown-little", 0),
+		grown("grown-large", 1),
+		{"many", "", func(s Size) []int { return []int{s.Workspaces, s.Each} }, (*filler).many},
 	}
 }
 
@@ -73,7 +83,7 @@ func (s *shelf) get(ctx context.Context, name string) (data string, w *world, er
 func (s *shelf) filled(ctx context.Context, f folder) (string, *world, error) {
 	dir := filepath.Join(s.dir, f.name)
 	data, about := filepath.Join(dir, "data"), filepath.Join(dir, "world.json")
-	if w, err := s.known(about); w != nil || err != nil {
+	if w, err := s.known(f, about); w != nil || err != nil {
 		return data, w, err
 	}
 	if err := os.RemoveAll(dir); err != nil { // a filling that was broken off
@@ -94,7 +104,7 @@ func (s *shelf) filled(ctx context.Context, f folder) (string, *world, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("fill the folder %s: %w", f.name, err)
 	}
-	return data, w, s.note(about, w)
+	return data, w, s.note(f, about, w)
 }
 
 func (s *shelf) fill(ctx context.Context, f folder, data string, before *world) (w *world, err error) {
@@ -113,13 +123,13 @@ func (s *shelf) fill(ctx context.Context, f folder, data string, before *world) 
 
 // noted is what stands beside a filled folder.
 type noted struct {
-	Size  Size // for which it was filled
+	Of    []int // as the folder's of gave it
 	World *world
 }
 
 // known reads what was noted of a folder; nil if it is to be filled, or
-// filled anew for another size.
-func (s *shelf) known(about string) (*world, error) {
+// filled anew in another size.
+func (s *shelf) known(f folder, about string) (*world, error) {
 	raw, err := os.ReadFile(about)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil //nolint:nilnil // the caller fills it
@@ -131,15 +141,15 @@ func (s *shelf) known(about string) (*world, error) {
 	if err := json.Unmarshal(raw, &n); err != nil {
 		return nil, fmt.Errorf("read what is in a folder: %w", err)
 	}
-	if n.Size.content() != s.size.content() {
+	if !slices.Equal(n.Of, f.of(s.size)) {
 		return nil, nil //nolint:nilnil // the caller fills it
 	}
 	return n.World, nil
 }
 
 // note is written last: a folder without one is not complete.
-func (s *shelf) note(about string, w *world) error {
-	raw, err := json.Marshal(noted{Size: s.size, World: w})
+func (s *shelf) note(f folder, about string, w *world) error {
+	raw, err := json.Marshal(noted{Of: f.of(s.size), World: w})
 	if err != nil {
 		return fmt.Errorf("encode what is in a folder: %w", err)
 	}
@@ -147,12 +157,6 @@ func (s *shelf) note(about string, w *world) error {
 		return fmt.Errorf("note what is in a folder: %w", err)
 	}
 	return nil
-}
-
-// content is the part of a size on which the content of folders depends.
-func (s Size) content() Size {
-	s.Rounds, s.Duration, s.Settle, s.Moved, s.Every, s.Live, s.Idle = 0, 0, 0, 0, 0, 0, 0
-	return s
 }
 
 func copyFolder(to, from string) error {
