@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	stdsync "sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -197,5 +198,25 @@ func TestHandoverWaitsForAll(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestDelayIsSinceTheWrite: not since the start, nor since another write.
+func TestDelayIsSinceTheWrite(t *testing.T) {
+	t.Parallel()
+	f := &following{
+		followJob: followJob{Writes: writesTo(4, 10), First: 10}, complete: make(chan struct{}),
+		sent: make([]atomic.Int64, 4), shown: [][]time.Duration{make([]time.Duration, 4)},
+	}
+	f.missing.Store(2)
+	f.sent[1].Store(int64(40 * time.Millisecond))
+	f.sent[3].Store(int64(50 * time.Millisecond))
+	page := fmt.Sprintf(`{"put":[{"note":%q},{"note":%q}]}`, mark(13), mark(11))
+	if err := f.note(0, []byte(page), 57*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	<-f.complete
+	if f.shown[0][1] != 17*time.Millisecond || f.shown[0][3] != 7*time.Millisecond {
+		t.Errorf("%v", f.shown[0])
 	}
 }
