@@ -1,50 +1,103 @@
 // Package bench measures a server of this program in a process of its own,
-// over loopback, beside two yardsticks of the same machine and minute: a bare
-// Fiber handler that sends the same bytes, and SQLite alone that stores them.
-// Rounds of all are interleaved, so that a busy moment hits each alike, and
-// the median of their ratios counts.
+// over loopback, and where there is one beside a yardstick of the same machine
+// and minute: a bare Fiber handler that sends the same bytes, and SQLite alone
+// that stores them. Rounds of all are interleaved, so that a busy moment hits
+// each alike, and the median of the rounds counts.
 package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"path/filepath"
-	"time"
-
-	"github.com/enroute-field/enroute/auth"
-	"github.com/enroute-field/enroute/sync"
+	"slices"
+	"strings"
 )
 
 // Options of Run.
 type Options struct {
 	Size Size
+	// Scale measures the scenarios of large folders too, which take minutes
+	// to fill.
+	Scale bool
+	// Only, unless empty, names the scenarios to measure.
+	Only []string
+	// Keep, unless "", is where filled data folders are kept for another run.
+	Keep string
 	// Self is the command that runs this program: the first word of each
 	// process that is measured.
 	Self []string
 	// Open opens the engine over a data folder, for filling it before the
 	// server process takes it over.
-	Open func(ctx context.Context, dir string) (engine *sync.Engine, a *auth.Service, stop func(context.Context) error, err error)
+	Open Opener
 	// Progress is told what is being done.
 	Progress io.Writer
+}
+
+// scenario is one kind of work that is measured. It puts its figures into the
+// report.
+type scenario struct {
+	name  string
+	scale bool // only asked for
+	run   func(r *run, ctx context.Context) error
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"nothing-new", false, (*run).nothingNew},
+		{"delta", false, (*run).delta},
+		{"first", false, (*run).first},
+		{"push", false, (*run).push},
+		{"live", false, (*run).live},
+		{"streams", false, (*run).streams},
+		{"move", false, (*run).move},
+		{"memory", false, (*run).quiet},
+		{"growth", true, (*run).growth},
+		{"workspaces", true, (*run).workspaces},
+	}
+}
+
+// Scenarios are the names that Options.Only may have.
+func Scenarios() []string {
+	var out []string
+	for _, s := range scenarios() {
+		out = append(out, s.name)
+	}
+	return out
+}
+
+// chosen are the scenarios that the options ask for.
+func (o *Options) chosen() ([]scenario, error) {
+	for _, name := range o.Only {
+		if !slices.Contains(Scenarios(), name) {
+			return nil, fmt.Errorf("there is no scenario %q, only %s", name, strings.Join(Scenarios(), ", "))
+		}
+	}
+	return slices.DeleteFunc(scenarios(), func(s scenario) bool {
+		if len(o.Only) > 0 {
+			return !slices.Contains(o.Only, s.name)
+		}
+		return s.scale && !o.Scale
+	}), nil
 }
 
 // run is one run of the measurement.
 type run struct {
 	Options
-	dir    string
-	tokens *tokens
-	server *process
-	deltas []string // each technician's cursor, changed documents back
+	dir   string // of what this run alone needs
+	shelf *shelf
+	rep   *Report
 }
 
-// Run fills a workspace, measures and reports.
+// Run measures and reports. With an error comes the report of what was
+// measured before it.
 func Run(ctx context.Context, o Options) (rep *Report, err error) {
 	if err := o.Size.check(); err != nil {
+		return nil, err
+	}
+	chosen, err := o.chosen()
+	if err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "enroute-bench-")
@@ -52,95 +105,39 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 		return nil, fmt.Errorf("make a data folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r := &run{Options: o, dir: dir}
-	if err := r.fill(ctx); err != nil {
-		return nil, fmt.Errorf("fill the workspace: %w", err)
+	r := &run{Options: o, dir: dir, rep: &Report{size: o.Size}}
+	r.shelf = &shelf{dir: o.Keep, size: o.Size, open: o.Open, say: r.say}
+	if o.Keep == "" {
+		r.shelf.dir = dir
 	}
-	r.say("starting the server")
-	r.server, err = start(ctx, r.self("serve", "--data", r.data(), "--listen", "127.0.0.1:0", "--log-level", "warn"), nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.server.stop()) }()
-	if err := r.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	return r.measure(ctx)
+	return r.rep, r.all(ctx, chosen)
 }
 
-func (r *run) data() string { return filepath.Join(r.dir, "data") }
+// all scenarios, one after the other.
+func (r *run) all(ctx context.Context, chosen []scenario) error {
+	c, err := observe(r.dir)
+	if err != nil {
+		return err
+	}
+	r.rep.before = c
+	for _, s := range chosen {
+		r.say("%s", s.name)
+		r.rep.scenario = s.name
+		began, err := now()
+		if err != nil {
+			return err
+		}
+		if err := s.run(r, ctx); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if err := r.rep.spent(began); err != nil {
+			return err
+		}
+	}
+	r.rep.after, err = observe(r.dir)
+	return err
+}
 
 func (r *run) self(args ...string) []string { return append(r.Self[:len(r.Self):len(r.Self)], args...) }
 
 func (r *run) say(format string, args ...any) { fmt.Fprintf(r.Progress, format+"\n", args...) }
-
-func (r *run) fill(ctx context.Context) (err error) {
-	r.say("filling a workspace: %d technicians, %d clients", r.Size.Technicians, r.Size.Clients)
-	engine, a, stop, err := r.Open(ctx, r.data())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop(ctx)) }()
-	r.tokens, err = population{r.Size, engine, a}.populate(ctx)
-	return err
-}
-
-// prepare brings every technician's device up to date, and changes what a
-// delta is to bring.
-func (r *run) prepare(ctx context.Context) error {
-	var err error
-	if r.deltas, err = r.pullAll(ctx, nil); err != nil {
-		return err
-	}
-	if _, _, err := r.ask(ctx, r.Size.touchRequest(r.tokens.admin)); err != nil {
-		return fmt.Errorf("change documents: %w", err)
-	}
-	return nil
-}
-
-// page is what matters of a pull's answer.
-type page struct {
-	Cursor string            `json:"cursor"`
-	More   bool              `json:"more"`
-	Put    []json.RawMessage `json:"put"`
-}
-
-// pullAll brings every technician from his cursor (nil: from nothing) to the
-// head and gives the cursors there.
-func (r *run) pullAll(ctx context.Context, cursors []string) ([]string, error) {
-	out := make([]string, len(r.tokens.technicians))
-	copy(out, cursors)
-	for i, token := range r.tokens.technicians {
-		for more := true; more; {
-			p, err := r.pull(ctx, token, out[i])
-			if err != nil {
-				return nil, fmt.Errorf("pull of technician %d: %w", i, err)
-			}
-			out[i], more = p.Cursor, p.More
-		}
-	}
-	return out, nil
-}
-
-func (r *run) pull(ctx context.Context, token, cursor string) (page, error) {
-	_, body, err := r.ask(ctx, pullRequest(token, cursor))
-	if err != nil {
-		return page{}, err
-	}
-	var p page
-	if err := json.Unmarshal(body, &p); err != nil {
-		return page{}, fmt.Errorf("read the page: %w", err)
-	}
-	return p, nil
-}
-
-// ask sends one of the load's requests and expects a 200.
-func (r *run) ask(ctx context.Context, request []byte) (*http.Response, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	res, body, err := exchange(ctx, r.server.address, request)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", res.Status, body)
-	}
-	return res, body, err
-}

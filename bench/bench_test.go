@@ -24,30 +24,30 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// TestViewsAreEqual: every technician sees as many clients as the report
-// says, and a delta brings exactly as many documents to each.
+// TestViewsAreEqual: every technician sees as many clients as any other, and a
+// delta brings exactly as many documents to each.
 func TestViewsAreEqual(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]Size{"full": Full(), "small": Small()} {
+	for _, s := range []spread{{200, 20_000}, {200, 250_000}, {20, 200}, {3, 15}} {
 		if err := s.check(); err != nil {
-			t.Fatalf("%s: %v", name, err)
+			t.Fatalf("%+v: %v", s, err)
 		}
-		visible, touched := make([]int, s.Technicians), make([]int, s.Technicians)
-		for i := range s.Clients {
+		visible, touched := make([]int, s.technicians), make([]int, s.technicians)
+		for i := range s.clients {
 			first, second := s.assigned(i)
 			if first == second {
-				t.Fatalf("%s: client %d is assigned to one technician only", name, i)
+				t.Fatalf("%+v: client %d is assigned to one technician only", s, i)
 			}
 			for _, tech := range []int{first, second} {
 				visible[tech]++
-				if i < s.Technicians*changed/2 {
+				if i < s.touched() {
 					touched[tech]++
 				}
 			}
 		}
-		for tech := range s.Technicians {
-			if visible[tech] != 2*s.Clients/s.Technicians || touched[tech] != changed {
-				t.Errorf("%s: technician %d sees %d clients, %d of them changed", name, tech, visible[tech], touched[tech])
+		for tech := range s.technicians {
+			if visible[tech] != 2*s.clients/s.technicians || touched[tech] != changed {
+				t.Errorf("%+v: technician %d sees %d clients, %d of them changed", s, tech, visible[tech], touched[tech])
 			}
 		}
 	}
@@ -55,11 +55,20 @@ func TestViewsAreEqual(t *testing.T) {
 
 func TestSizeCheck(t *testing.T) {
 	t.Parallel()
+	for name, s := range map[string]Size{"full": Full(), "small": Small()} {
+		if err := s.check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	for name, change := range map[string]func(*Size){
-		"no connections":              func(s *Size) { s.Connections = 0 },
-		"uneven":                      func(s *Size) { s.Clients++ },
-		"too few clients":             func(s *Size) { s.Clients = s.Technicians },
-		"more turns than technicians": func(s *Size) { s.Clients = s.Technicians * s.Technicians },
+		"no connections":          func(s *Size) { s.Connections = 0 },
+		"uneven":                  func(s *Size) { s.Clients++ },
+		"uneven when grown":       func(s *Size) { s.Grown[1] += family },
+		"too few clients":         func(s *Size) { s.Clients = s.Technicians },
+		"too many technicians":    func(s *Size) { s.Technicians, s.Clients, s.Grown = 400, 20_000, [2]int{16_000, 32_000} },
+		"uneven streams":          func(s *Size) { s.Streams++ },
+		"more than a push can be": func(s *Size) { s.Moved = 1001 },
+		"no time":                 func(s *Size) { s.Live = 0 },
 	} {
 		s := Small()
 		if change(&s); s.check() == nil {
@@ -139,6 +148,18 @@ func mutations(t *testing.T, body string) []mutation {
 		t.Fatalf("%d mutations, %v: %s", len(push.Mutations), err, body)
 	}
 	return push.Mutations
+}
+
+// TestLoadSendsAllRequests: a first pull of several pages must not count as
+// one of its first pages more often.
+func TestLoadSendsAllRequests(t *testing.T) {
+	t.Parallel()
+	c := &collected{answer: "{}", status: http.StatusOK}
+	l := lane{Requests: [][]byte{pullRequest("t", ""), pullRequest("t", "a"), pullRequest("t", "b")}}
+	o, err := load(t, c, job{Lanes: []lane{l}})
+	if err != nil || o.Requests < 3 || o.Requests%3 != 0 || len(c.bodies) != o.Requests {
+		t.Errorf("%d requests in turns of 3, %d came, %v", o.Requests, len(c.bodies), err)
+	}
 }
 
 // TestLoadNoticesFailure: a measurement of refusals would look very good.

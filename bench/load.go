@@ -17,8 +17,9 @@ import (
 )
 
 // job is what a load process is told to do: as many connections as there are
-// lanes, each sending its requests in turn, one at a time, until the time is
-// over.
+// lanes, each sending its requests in turn, one at a time. When the time is
+// over, each ends after its last request, so that all have been sent equally
+// often, and once at least.
 type job struct {
 	Address  string
 	Duration time.Duration
@@ -62,10 +63,10 @@ func Load(ctx context.Context, in io.Reader, out io.Writer) error {
 func (j *job) run(ctx context.Context) (outcome, error) {
 	took := make([][]time.Duration, len(j.Lanes))
 	start := time.Now()
-	g, ctx := errgroup.WithContext(ctx)
+	g, within := errgroup.WithContext(ctx)
 	for i := range j.Lanes {
 		g.Go(func() (err error) {
-			took[i], err = j.Lanes[i].send(ctx, j.Address, start.Add(j.Duration))
+			took[i], err = j.Lanes[i].send(within, j.Address, start.Add(j.Duration))
 			return err
 		})
 	}
@@ -74,13 +75,18 @@ func (j *job) run(ctx context.Context) (outcome, error) {
 	}
 	all := slices.Concat(took...)
 	slices.Sort(all)
-	if len(all) == 0 {
-		return outcome{}, errors.New("no request was answered in time")
-	}
 	return outcome{
 		Requests: len(all), Elapsed: time.Since(start),
-		P50: all[len(all)/2], P99: all[len(all)*99/100],
+		P50: percentile(all, 50), P99: percentile(all, 99),
 	}, nil
+}
+
+// percentile of sorted times; 0 of none.
+func percentile(sorted []time.Duration, p int) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[len(sorted)*p/100]
 }
 
 // send keeps one connection busy until the end and tells how long each answer took.
@@ -94,20 +100,29 @@ func (l *lane) send(ctx context.Context, address string, end time.Time) ([]time.
 	serials := l.serials()
 	in := bufio.NewReaderSize(conn, 64<<10)
 	took := make([]time.Duration, 0, 1<<16)
-	for i, now := 0, time.Now(); now.Before(end) && ctx.Err() == nil; i++ {
-		n := i % len(l.Requests)
-		l.number(n, serials)
-		if _, err := conn.Write(l.Requests[n]); err != nil {
-			return nil, fmt.Errorf("send: %w", err)
+	for now := time.Now(); len(took) == 0 || now.Before(end); {
+		for n := range l.Requests {
+			l.number(n, serials)
+			if err := ask(ctx, conn, in, l.Requests[n], []byte(l.Never)); err != nil {
+				return nil, err
+			}
+			done := time.Now()
+			took = append(took, done.Sub(now))
+			now = done
 		}
-		if err := skipAnswer(in, []byte(l.Never)); err != nil {
-			return nil, err
-		}
-		done := time.Now()
-		took = append(took, done.Sub(now))
-		now = done
 	}
 	return took, nil
+}
+
+// ask sends a request and reads the answer, in which never must not stand.
+func ask(ctx context.Context, conn net.Conn, in *bufio.Reader, request, never []byte) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if _, err := conn.Write(request); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	return skipAnswer(in, never)
 }
 
 // serials finds where in each request the serial numbers stand.

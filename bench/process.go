@@ -87,19 +87,35 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, errors.Join(errUser, errSystem)
 }
 
-// memory is what the process holds of it (VmRSS), in bytes.
-func (p *process) memory() (int64, error) {
+// resident is memory of a process, in bytes.
+type resident struct {
+	all       int64 // VmRSS, which has the program's own file in it
+	anonymous int64 // RssAnon: what the program has asked for
+}
+
+// memory is what the process holds of it (proc(5)).
+func (p *process) memory() (r resident, err error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		return 0, fmt.Errorf("read memory: %w", err)
+		return r, fmt.Errorf("read memory: %w", err)
 	}
-	for line := range strings.Lines(string(raw)) {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
-			return kb << 10, err
+	for name, into := range map[string]*int64{"VmRSS:": &r.all, "RssAnon:": &r.anonymous} {
+		for line := range strings.Lines(string(raw)) {
+			v, ok := strings.CutPrefix(line, name)
+			if !ok {
+				continue
+			}
+			kb, bad := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
+			*into, err = kb<<10, errors.Join(err, bad)
 		}
 	}
-	return 0, errors.New("read memory: no VmRSS")
+	if r.all == 0 && err == nil {
+		err = errors.New("no VmRSS in it")
+	}
+	if err != nil {
+		return r, fmt.Errorf("read memory: %w", err)
+	}
+	return r, nil
 }
 
 // sample is one measurement: what the load process saw, and the processor
@@ -112,30 +128,39 @@ type sample struct {
 // cpuPer1000 is processor seconds per 1,000 requests.
 func (s sample) cpuPer1000() float64 { return s.cpu.Seconds() / float64(s.Requests) * 1000 }
 
+func (s sample) p50() time.Duration { return s.P50 }
+func (s sample) p99() time.Duration { return s.P99 }
+
 // measure lets a load process do a job against the server.
 func (p *process) measure(ctx context.Context, self []string, j job) (sample, error) {
 	j.Address = p.address
-	raw, err := json.Marshal(j)
-	if err != nil {
-		return sample{}, fmt.Errorf("encode the job: %w", err)
-	}
 	before, err := p.cpu()
 	if err != nil {
 		return sample{}, err
 	}
-	cmd := exec.CommandContext(ctx, self[0], append(self[1:len(self):len(self)], "bench", "load")...)
+	var s sample
+	if err := work(ctx, self, "load", j, &s.outcome); err != nil {
+		return sample{}, err
+	}
+	after, err := p.cpu()
+	s.cpu = after - before
+	return s, err
+}
+
+// work gives a job to a process of its own and reads the outcome.
+func work(ctx context.Context, self []string, part string, job, outcome any) error {
+	raw, err := json.Marshal(job)
+	if err != nil {
+		return fmt.Errorf("encode the job: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, self[0], append(self[1:len(self):len(self)], "bench", part)...)
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(raw), &out, &complaint
 	if err := cmd.Run(); err != nil {
-		return sample{}, fmt.Errorf("load process: %w: %s", err, complaint.String())
+		return fmt.Errorf("%s process: %w: %s", part, err, complaint.String())
 	}
-	after, err := p.cpu()
-	if err != nil {
-		return sample{}, err
+	if err := json.Unmarshal(out.Bytes(), outcome); err != nil {
+		return fmt.Errorf("read the outcome: %w", err)
 	}
-	s := sample{cpu: after - before}
-	if err := json.Unmarshal(out.Bytes(), &s.outcome); err != nil {
-		return sample{}, fmt.Errorf("read the outcome: %w", err)
-	}
-	return s, nil
+	return nil
 }

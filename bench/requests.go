@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/enroute-field/enroute/sync"
@@ -16,13 +17,24 @@ const (
 	placesPerSerial = 3
 )
 
-// pullRequest asks for what is new since the cursor.
-func pullRequest(token, cursor string) []byte {
-	path := "/v1/sync/pull"
+// pullRequest asks for what is new since the cursor, as devices do: they leave
+// the number of rows to the server.
+func pullRequest(token, cursor string) []byte { return pageRequest(token, cursor, 0) }
+
+// pageRequest asks for at most limit rows, if it is not 0.
+func pageRequest(token, cursor string, limit int) []byte {
+	q := url.Values{}
 	if cursor != "" {
-		path += "?cursor=" + url.QueryEscape(cursor)
+		q.Set("cursor", cursor)
 	}
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	path := "/v1/sync/pull"
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return getRequest(token, path)
 }
 
 // pushRequest creates perPush clients, numbered by serialMark.
@@ -36,32 +48,47 @@ func pushRequest(token string) []byte {
 			"kind": "client", "op": sync.Create, "set": clientFields(serialMark),
 		}
 	}
-	return postRequest(token, "/v1/sync/push", map[string]any{"mutations": mutations})
+	return bodyRequest("POST", token, "/v1/sync/push", map[string]any{"mutations": mutations})
 }
 
-// touchRequest changes the first clients' notes, so that every technician has
-// exactly changed documents that are new.
-func (s Size) touchRequest(token string) []byte {
-	mutations := make([]map[string]any, s.Technicians*changed/2)
-	for i := range mutations {
-		mutations[i] = map[string]any{
-			"id": fmt.Sprintf("00000000-0000-4000-9000-%012x", i), "kind": "client", "docId": clientID(i),
-			"op": sync.Update, "set": map[string]any{"searchCode": "touched"},
+// refused stands in the answer of a push when one of its mutations was.
+const refused = `"rejected"`
+
+// mutationsRequest pushes mutations, each under an id of its own; number is
+// of the push, and no other has it.
+func mutationsRequest(token string, number int, all []sync.Mutation) []byte {
+	out := make([]map[string]any, len(all))
+	for i, m := range all {
+		out[i] = map[string]any{
+			"id": fmt.Sprintf("00000000-0000-4000-9000-%06x%06x", number, i), "kind": m.Kind, "docId": m.DocID,
+			"op": m.Op, "set": m.Set,
 		}
 	}
-	return postRequest(token, "/v1/sync/push", map[string]any{"mutations": mutations})
+	return bodyRequest("POST", token, "/v1/sync/push", map[string]any{"mutations": out})
 }
 
-func postRequest(token, path string, body any) []byte {
+// patchRequest changes one field of a document, as a console would.
+func patchRequest(token, path, field, value string) []byte {
+	return bodyRequest("PATCH", token, path, map[string]any{field: value})
+}
+
+// liveRequest opens a stream.
+func liveRequest(token, cursor string) []byte {
+	return getRequest(token, "/v1/sync/live?cursor="+url.QueryEscape(cursor))
+}
+
+func getRequest(token, path string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+}
+
+func bodyRequest(method, token, path string, body any) []byte {
 	raw, _ := json.Marshal(body) // strings, numbers and maps always encode
 	var b strings.Builder
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n", path, token)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n", method, path, token)
 	fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(raw))
 	b.Write(raw)
 	return []byte(b.String())
 }
 
 // listRequest asks for one client, which needs the lists brought to the head.
-func listRequest(token string) []byte {
-	return fmt.Appendf(nil, "GET /v1/clients?limit=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", token)
-}
+func listRequest(token string) []byte { return getRequest(token, "/v1/clients?limit=1") }
