@@ -2,11 +2,10 @@ package bench
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -107,7 +106,7 @@ func (s *server) bodySize(ctx context.Context) (int, error) {
 // drain tells how many commits lists and search have not followed, and how
 // long a list waits until they have.
 func (s *server) drain(ctx context.Context) (commits int, took time.Duration, err error) {
-	if commits, err = backlog(ctx, s.data); err != nil {
+	if commits, err = s.backlog(ctx); err != nil {
 		return 0, 0, err
 	}
 	began := time.Now()
@@ -115,18 +114,17 @@ func (s *server) drain(ctx context.Context) (commits int, took time.Duration, er
 	return commits, time.Since(began), err
 }
 
-// backlog reads from the data folder how far projections are behind the
-// journals: no request tells, since whatever shows lists waits for them.
-func backlog(ctx context.Context, data string) (commits int, err error) {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.Join(data, "enroute.db")}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)")
+// backlog asks the server's metrics how far projections are behind the journals.
+func (s *server) backlog(ctx context.Context) (int, error) {
+	_, body, err := s.ask(ctx, metricsRequest())
 	if err != nil {
-		return 0, fmt.Errorf("open the server's database: %w", err)
+		return 0, fmt.Errorf("read the metrics: %w", err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	err = db.QueryRowContext(ctx, `SELECT sum((SELECT max(place) FROM journal WHERE place < (w.ws + 1) << 40) & ((1 << 40) - 1) - projected)
-		FROM workspaces AS w`).Scan(&commits)
-	if err != nil {
-		return 0, fmt.Errorf("read how far the projections are: %w", err)
+	for line := range strings.Lines(string(body)) {
+		if text, ok := strings.CutPrefix(line, "enroute_lists_behind_commits "); ok {
+			commits, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+			return int(commits), err
+		}
 	}
-	return commits, nil
+	return 0, errors.New("the metrics do not tell how far lists are behind")
 }

@@ -92,3 +92,6 @@ func bodyRequest(method, token, path string, body any) []byte {
 
 // listRequest asks for one client, which needs the lists brought to the head.
 func listRequest(token string) []byte { return getRequest(token, "/v1/clients?limit=1") }
+
+// metricsRequest asks for the server's figures.
+func metricsRequest() []byte { return getRequest("", "/metrics") }

@@ -28,6 +28,9 @@ func (s *Store) Revisions(ctx context.Context, workspace string, head uint64, ke
 	return found, nil
 }
 
+// Behind is how many commits lists and histories have yet to follow.
+func (s *Store) Behind() uint64 { return s.projector.progress.behind() }
+
 // caughtUp gives the workspace's integer once its projections show commit
 // head; 0 when it has no commit.
 func (s *Store) caughtUp(ctx context.Context, workspace string, head uint64) (int64, error) {

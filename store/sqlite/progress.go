@@ -56,6 +56,16 @@ func (p *progress) appended(ws int64, head uint64) {
 	p.nudge()
 }
 
+// behind is how many commits, of all workspaces, are not projected yet.
+func (p *progress) behind() (commits uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.of {
+		commits += t.head - t.projected
+	}
+	return commits
+}
+
 func (p *progress) lastAppend() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
