@@ -146,6 +146,9 @@ func (w *world) checkRestart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.read(ctx); err != nil { // they may have begun a day, and with it moved the horizon
+		return err
+	}
 	hash, err := w.server.ws.StateHash(ctx)
 	if err != nil {
 		return err
