@@ -43,7 +43,7 @@ func (h Hunt) Run(ctx context.Context) (played int, total Report, err error) {
 // hunting is a hunt under way.
 type hunting struct {
 	Hunt
-	ctx context.Context //nolint:containedctx // of the histories
+	ctx context.Context // of the histories
 
 	mu     stdsync.Mutex // guards what follows
 	begun  int

@@ -39,7 +39,7 @@ func oneByOne(steps []Step) []Step {
 
 // shrinking is a search for a shorter case.
 type shrinking struct {
-	ctx  context.Context //nolint:containedctx // of the histories, which are played to their ends
+	ctx  context.Context // of the histories, which are played to their ends
 	best Case
 	dir  string
 }
