@@ -26,7 +26,7 @@ func (w *world) checkLists(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.chance(25) {
+	if w.chance(10) {
 		return w.checkStore(ctx)
 	}
 	return nil
