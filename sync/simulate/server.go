@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/enroute-field/enroute/store/faulty"
@@ -106,8 +107,12 @@ func (s *server) backupPath(n int) string { return fmt.Sprintf("%s.backup-%d", s
 // restore puts a backup in the place of the file: all commits after it are lost.
 func (s *server) restore(ctx context.Context, n int) error {
 	return s.away(ctx, func() error {
-		for _, suffix := range []string{"-wal", "-shm"} {
-			if err := os.RemoveAll(s.path + suffix); err != nil {
+		gone := []string{s.path + "-wal", s.path + "-shm"}
+		if s.w.chance(50) { // else the lists show commits that are lost
+			gone = append(gone, strings.TrimSuffix(s.path, ".db")+".lists.db")
+		}
+		for _, file := range gone {
+			if err := os.RemoveAll(file); err != nil {
 				return err
 			}
 		}
