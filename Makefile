@@ -4,7 +4,7 @@
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the static program bin/enroute
@@ -35,9 +35,13 @@ fuzz: ## every fuzz target for 30 s
 	scripts/fuzz
 
 .PHONY: prove
-prove: ## the long proofs whole: 200 simulated histories of 300 steps, 20 of them under the race detector
-	SIMULATE_SEEDS=200 SIMULATE_STEPS=300 go test -count=1 -timeout 2h -v ./sync/simulate
-	SIMULATE_SEEDS=20 SIMULATE_STEPS=300 go test -race -count=1 -timeout 2h -v ./sync/simulate
+prove: ## the long proofs whole: 2,000 simulated histories of 300 steps, and 100 under the race detector
+	SIMULATE_SEEDS=2000 go test -count=1 -timeout 4h -v -run '^TestHistories$$' ./sync/simulate
+	SIMULATE_SEEDS=100 go test -race -count=1 -timeout 4h -v ./sync/simulate
+
+.PHONY: prove-forever
+prove-forever: ## new histories until an interrupt, or for SIMULATE_FOR=8h; one that fails is cut down and kept
+	SIMULATE_FOR=$${SIMULATE_FOR:-10000h} go test -count=1 -timeout 0 -v -run '^TestUntilStopped$$' ./sync/simulate
 
 .PHONY: bench
 bench: ## measure the server; docs/benchmarks.md explains the figures

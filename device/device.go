@@ -30,6 +30,14 @@ type Options struct {
 	PageLimit int                                  // rows a page, 0: the server's default
 	BatchSize int                                  // mutations a push, 0: 1,000
 	Logger    *slog.Logger                         // nil: none
+	// Faults breaks rules of the device on purpose, for proofs that the
+	// simulation notices. Never set it otherwise.
+	Faults Faults
+}
+
+// Faults are rules that can be left out, to prove that tests notice.
+type Faults struct {
+	TakeLatePages bool // pages are applied whatever cursor they were asked for with
 }
 
 func (o Options) withDefaults() Options {

@@ -77,7 +77,7 @@ func (d *Device) receive(ctx context.Context, asked string, p *Page, acknowledge
 func (d *Device) apply(ctx context.Context, asked string, p *Page, acknowledged uint64) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.meta.Revoked || asked != d.meta.Cursor {
+	if d.meta.Revoked || asked != d.meta.Cursor && !d.o.Faults.TakeLatePages {
 		return false, nil
 	}
 	b := &Batch{Clear: p.Reset, Drop: p.Drop, Remove: p.Remove, Put: p.Put, Meta: new(d.meta)}

@@ -124,7 +124,7 @@ func (s *state) put(n uint32, v *Version, f *links, rev uint64) {
 	wasThere := d.rev > 0 && !d.deleted
 	if wasThere {
 		s.takeOut(n, old, rev)
-		if v.Deleted || s.scopes[old].name != v.Scope {
+		if v.Deleted || s.scopes[old].name != v.Scope && !s.faults.ForgetMoves {
 			s.depart(n, old, rev)
 		}
 	}

@@ -42,8 +42,12 @@ type Options struct {
 // Faults are rules that can be left out, to prove that tests notice.
 type Faults struct {
 	ForgetDepartures bool // documents leave scopes without a trace
+	ForgetMoves      bool // those that move do, those that are deleted leave one
 	ForgetIntervals  bool // scopes and sets are lost without a trace
 	ForgetOutcomes   bool // mutations sent again have their effect again
+	TrustCursors     bool // cursors of another history are believed
+	CrossSteps       bool // a page goes on into the next step: targets move with the head
+	ShowUnconfirmed  bool // readers see what was not appended yet
 }
 
 func (o Options) withDefaults() Options {

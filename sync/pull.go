@@ -111,7 +111,7 @@ func (m *machine) readCursor(ctx context.Context, a Actor, text string) (cur cur
 		if err != nil {
 			return cursor{}, false, unavailable(err)
 		}
-		if !same {
+		if !same && !m.e.o.Faults.TrustCursors {
 			return cursor{}, true, nil
 		}
 	}
@@ -166,7 +166,7 @@ func (m *machine) plan(a Actor, cur cursor, limit int) (*plan, error) {
 			return unavailable(errHorizonMoved)
 		}
 		pl.head, pl.secret = st.head, st.secret
-		if pl.t == 0 {
+		if pl.t == 0 || m.e.o.Faults.CrossSteps {
 			pl.t, pl.tLink = st.head.Number, st.head.Hash.Link()
 		}
 		if pl.n > 0 && pl.t == st.head.Number && st.lastChange(p) <= pl.n {

@@ -290,18 +290,16 @@ func (m *machine) commit(ctx context.Context, done []*staged) error {
 	for i, s := range done {
 		commits[i] = s.commit
 	}
+	if m.e.o.Faults.ShowUnconfirmed {
+		m.confirm(done)
+	}
 	if err := m.appendSurely(ctx, commits); err != nil {
 		m.stale.Store(true)
 		return err
 	}
-	m.mu.Lock()
-	for _, s := range done {
-		m.st.apply(s.commit, s.facts)
-		m.chain.add(m.st.head)
+	if !m.e.o.Faults.ShowUnconfirmed {
+		m.confirm(done)
 	}
-	m.mu.Unlock()
-	m.keepBodies(commits)
-	m.setDayEnd()
 	for _, c := range commits {
 		m.recent.add(c)
 	}
@@ -309,13 +307,25 @@ func (m *machine) commit(ctx context.Context, done []*staged) error {
 	return nil
 }
 
+// confirm makes what was staged part of the state that readers see.
+func (m *machine) confirm(done []*staged) {
+	m.mu.Lock()
+	for _, s := range done {
+		m.st.apply(s.commit, s.facts)
+		m.chain.add(m.st.head)
+	}
+	m.mu.Unlock()
+	m.keepBodies(done)
+	m.setDayEnd()
+}
+
 // keepBodies puts what was just written into the cache: most of it is about to
 // be read by whoever it concerns.
-func (m *machine) keepBodies(commits []*Commit) {
-	for _, c := range commits {
-		for i := range c.Changes {
-			if n, ok := m.st.lookup(c.Changes[i].Key); ok {
-				m.e.cache.put(m.bodies.number, n, &c.Changes[i])
+func (m *machine) keepBodies(done []*staged) {
+	for _, s := range done {
+		for i := range s.commit.Changes {
+			if n, ok := m.st.lookup(s.commit.Changes[i].Key); ok {
+				m.e.cache.put(m.bodies.number, n, &s.commit.Changes[i])
 			}
 		}
 	}

@@ -16,6 +16,8 @@ type disk struct {
 	row   int  // failures without a success between them
 	calls int
 	late  []chan struct{} // appends that have not come yet
+	held  *hold           // for the next append
+	dead  bool            // no append arrives any more
 	count func(what string)
 }
 
@@ -26,18 +28,28 @@ const mostInARow = 3
 // delay is how long a slow call takes.
 const delay = 100 * time.Microsecond
 
-func newDisk(seed uint64, count func(string)) *disk {
-	return &disk{rng: rand.New(rand.NewPCG(seed, 0xd15c)), count: count}
+// begin is a new step, which has its own chance.
+func (d *disk) begin(rng *rand.Rand) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rng = rng
 }
 
 // plan is what happens to one call.
 func (d *disk) plan(call string) faulty.Mode {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if call != "SaveNotes" { // they are saved by the clock on the wall
-		d.calls++
+	if call == "SaveNotes" { // they are saved by the clock on the wall
+		return faulty.Mode{}
 	}
 	if call == "Append" {
+		d.wait()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls++
+	if call == "Append" {
+		if d.dead {
+			return faulty.Mode{Kind: faulty.FailBefore}
+		}
 		d.comeLate()
 	}
 	if !d.bad || d.row >= mostInARow || d.rng.IntN(100) < 50 {
@@ -86,7 +98,48 @@ func (d *disk) fail(on bool) {
 func (d *disk) failing() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.bad
+	return d.bad || d.dead
+}
+
+// hold makes an append wait.
+type hold struct {
+	begun chan struct{} // closed when it is there
+	end   chan struct{} // closed to let it go on
+}
+
+// hold back the next append.
+func (d *disk) hold() *hold {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = &hold{begun: make(chan struct{}), end: make(chan struct{})}
+	return d.held
+}
+
+// release what is held back, or would be.
+func (d *disk) release(h *hold) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = nil
+	close(h.end)
+}
+
+// wait as long as an append is held back.
+func (d *disk) wait() {
+	d.mu.Lock()
+	h := d.held
+	d.held = nil
+	d.mu.Unlock()
+	if h != nil {
+		close(h.begun)
+		<-h.end
+	}
+}
+
+// die lets no append arrive, or again all.
+func (d *disk) die(dead bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead = dead
 }
 
 // called counts the calls so far.

@@ -64,8 +64,9 @@ func newPhone(ctx context.Context, w *world, user string, n int) (*phone, error)
 func (p *phone) open(ctx context.Context) (err error) {
 	p.dev, err = device.Open(ctx, device.Options{
 		Store: p.store, Transport: p, PageLimit: p.limit, BatchSize: 5,
-		Clock: func() time.Time { return p.w.clock.Now().Add(p.skew) },
-		NewID: p.w.uuid,
+		Clock:  func() time.Time { return p.w.clock.Now().Add(p.skew) },
+		NewID:  p.w.uuid,
+		Faults: omissions()[p.w.cfg.Sabotage].device,
 	})
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/enroute-field/enroute/device"
 	"github.com/enroute-field/enroute/internal/fault"
@@ -35,7 +34,10 @@ func (w *world) quiet(ctx context.Context) error {
 		if w.model.head == before {
 			w.logf("quiet")
 			w.report.Quiet++
-			return w.compare(ctx)
+			if err := w.compare(ctx); err != nil {
+				return err
+			}
+			return w.checkLists(ctx)
 		}
 	}
 	return violated("convergence", "the head still moves after %d rounds", mostRounds)
@@ -92,8 +94,8 @@ func (w *world) checkTurnedAway(p *phone, err error) error {
 
 // compare every device with the model.
 func (w *world) compare(ctx context.Context) error {
-	if today := w.clock.Now().In(w.model.zone()).Format(time.DateOnly); w.model.day != today {
-		return violated("time", "the workspace's date is %s on %s", w.model.day, today)
+	if w.model.day != w.today() {
+		return violated("time", "the workspace's date is %s on %s", w.model.day, w.today())
 	}
 	for _, p := range w.phones {
 		if !w.model.active(p.actor.User) {

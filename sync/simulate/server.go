@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/enroute-field/enroute/store/faulty"
@@ -30,7 +31,7 @@ type server struct {
 }
 
 func newServer(ctx context.Context, w *world, registry *sync.Registry) (*server, error) {
-	s := &server{w: w, registry: registry, path: filepath.Join(w.cfg.Dir, fmt.Sprintf("world-%d.db", w.cfg.Seed)), disk: newDisk(w.cfg.Seed, w.count)}
+	s := &server{w: w, registry: registry, path: filepath.Join(w.cfg.Dir, "world.db"), disk: &disk{rng: source(w.cfg.Seed, forDisk, 0), count: w.count}}
 	return s, s.start(ctx)
 }
 
@@ -52,7 +53,7 @@ func (s *server) newEngine() {
 		BodyCache:       int64(4 << 10 << s.w.rng.IntN(8)), // small ones make it read the store
 		CheckpointEvery: 1 << 40,
 		Horizon:         horizon,
-		Faults:          s.w.cfg.Sabotage,
+		Faults:          omissions()[s.w.cfg.Sabotage].engine,
 	})
 }
 
@@ -106,8 +107,12 @@ func (s *server) backupPath(n int) string { return fmt.Sprintf("%s.backup-%d", s
 // restore puts a backup in the place of the file: all commits after it are lost.
 func (s *server) restore(ctx context.Context, n int) error {
 	return s.away(ctx, func() error {
-		for _, suffix := range []string{"-wal", "-shm"} {
-			if err := os.RemoveAll(s.path + suffix); err != nil {
+		gone := []string{s.path + "-wal", s.path + "-shm"}
+		if s.w.chance(50) { // else the lists show commits that are lost
+			gone = append(gone, strings.TrimSuffix(s.path, ".db")+".lists.db")
+		}
+		for _, file := range gone {
+			if err := os.RemoveAll(file); err != nil {
 				return err
 			}
 		}
@@ -144,6 +149,9 @@ func (w *world) checkRestart(ctx context.Context) error {
 	w.server.disk.fail(false)
 	before, err := w.answers(ctx)
 	if err != nil {
+		return err
+	}
+	if err := w.read(ctx); err != nil { // they may have begun a day, and with it moved the horizon
 		return err
 	}
 	hash, err := w.server.ws.StateHash(ctx)
@@ -191,8 +199,12 @@ func (w *world) answers(ctx context.Context) ([][]byte, error) {
 	return out, nil
 }
 
-// checkStore compares everything in the store with its journal.
+// checkStore compares everything in the store with its journal. It does not
+// look at a sabotaged one: there the devices are to notice.
 func (w *world) checkStore(ctx context.Context) error {
+	if w.cfg.Sabotage != "" {
+		return nil
+	}
 	v, err := sync.Verify(ctx, w.server.store, w.server.registry, workspace)
 	if err != nil {
 		return err

@@ -12,21 +12,21 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
-
-	"github.com/enroute-field/enroute/sync"
 )
 
 // Config of a run.
 type Config struct {
 	Seed  uint64
-	Steps int
-	// Dir is the folder of the store's files; a fast one serves best, for
-	// nothing here depends on what survives a loss of power.
+	Steps []Step // Steps draws them
+	// Dir is where the run makes a folder of its own for the store's files; a
+	// fast one serves best, for nothing here depends on what survives a loss
+	// of power.
 	Dir string
-	// Sabotage leaves out rules of the engine, to prove that it is noticed.
-	Sabotage sync.Faults
+	// Sabotage leaves out a rule, to prove that it is noticed.
+	Sabotage Sabotage
 }
 
 // Report tells what a run went through.
@@ -86,7 +86,8 @@ type Violation struct {
 	Property string
 	Detail   string
 	Seed     uint64
-	Step     int
+	Step     int      // at which it was noticed
+	Taken    []Step   // up to that one
 	History  []string // what was done, step by step
 }
 
@@ -100,13 +101,19 @@ func violated(property, format string, args ...any) error {
 
 // Run plays one history. A property that does not hold is a *Violation.
 func Run(ctx context.Context, cfg Config) (Report, error) {
+	dir, err := os.MkdirTemp(cfg.Dir, "world-")
+	if err != nil {
+		return newReport(), fmt.Errorf("make a folder for seed %d: %w", cfg.Seed, err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // what is left is only space
+	cfg.Dir = dir
 	w, err := newWorld(ctx, cfg)
 	if err != nil {
 		return newReport(), fmt.Errorf("begin seed %d: %w", cfg.Seed, err)
 	}
-	err = w.play(ctx)
+	taken, err := w.play(ctx)
 	if v, ok := errors.AsType[*Violation](err); ok {
-		v.Seed, v.Step, v.History = cfg.Seed, w.step, w.history
+		v.Seed, v.Step, v.Taken, v.History = cfg.Seed, w.step, taken, w.history
 	} else if err != nil {
 		err = fmt.Errorf("seed %d, step %d: %w", cfg.Seed, w.step, err)
 	}
@@ -114,17 +121,32 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	return w.report, errors.Join(err, w.server.stop(ctx))
 }
 
-// play takes the steps, and compares everything at the end.
-func (w *world) play(ctx context.Context) error {
-	for w.step = 1; w.step <= w.cfg.Steps; w.step++ {
-		if err := w.take(ctx); err != nil {
-			return err
+// play takes the steps, and compares everything at the end. It gives the
+// steps that were taken.
+func (w *world) play(ctx context.Context) ([]Step, error) {
+	for i, s := range w.cfg.Steps {
+		w.begin(s.Number)
+		if err := w.take(ctx, s); err != nil {
+			return w.cfg.Steps[:i+1], err
 		}
 		if err := w.read(ctx); err != nil {
-			return err
+			return w.cfg.Steps[:i+1], err
 		}
 	}
-	return w.finish(ctx)
+	w.begin(theEnd)
+	return w.cfg.Steps, w.finish(ctx)
+}
+
+// theEnd has a number of its own, so that it goes the same way whatever steps
+// came before.
+const theEnd = 9999
+
+// begin gives a step its own chance, and its own new values: a step that is
+// left out changes nothing of what the others draw.
+func (w *world) begin(n int) {
+	w.step, w.values = n, 0
+	w.rng = source(w.cfg.Seed, forActs, n)
+	w.server.disk.begin(source(w.cfg.Seed, forDisk, n))
 }
 
 // finish brings everybody together and looks at the whole store.

@@ -10,54 +10,6 @@ import (
 	"github.com/enroute-field/enroute/sync"
 )
 
-// step is one thing that may happen, and how often in comparison.
-type step struct {
-	weight int
-	do     func(*world, context.Context) error
-}
-
-// steps are all there are.
-func steps() []step {
-	return []step{
-		{30, (*world).deskWork},
-		{24, (*world).fieldWork},
-		{26, (*world).contact},
-		{6, (*world).lateAnswers},
-		{5, (*world).weather},
-		{6, (*world).timePasses},
-		{3, (*world).everybodyAtOnce},
-		{3, (*world).followLive},
-		{2, (*world).repeatOldWork},
-		{1, (*world).reuseID},
-		{1, (*world).foreignCursor},
-		{2, (*world).diskTrouble},
-		{2, (*world).evict},
-		{1, (*world).restart},
-		{1, (*world).crash},
-		{1, (*world).backup},
-		{1, (*world).restore},
-		{2, (*world).phoneCrash},
-		{1, (*world).phoneRestored},
-		{3, (*world).quiet},
-	}
-}
-
-// take one step, drawn by weight.
-func (w *world) take(ctx context.Context) error {
-	all := steps()
-	total := 0
-	for _, s := range all {
-		total += s.weight
-	}
-	n := w.rng.IntN(total)
-	for _, s := range all {
-		if n -= s.weight; n < 0 {
-			return s.do(w, ctx)
-		}
-	}
-	return nil
-}
-
 // online are the devices that have a connection.
 func (w *world) online() []*phone {
 	var out []*phone

@@ -11,27 +11,45 @@ import (
 )
 
 // everybodyAtOnce lets devices sync and consoles write at the same moment, so
-// that the server has several in one batch.
+// that the server has several in one batch. In which order it meets them is
+// not for the seed to say.
 func (w *world) everybodyAtOnce(ctx context.Context) error {
 	w.logf("everybody at once")
 	w.count("concurrent requests")
 	var g errgroup.Group
+	for _, request := range w.everybody() {
+		g.Go(func() error { return request(ctx) })
+	}
+	return g.Wait()
+}
+
+// everybodyInTurn does the same one after another. Seeds do not draw it; it
+// takes the place of the other where a history has to repeat exactly.
+func (w *world) everybodyInTurn(ctx context.Context) error {
+	w.logf("everybody in turn")
+	for _, request := range w.everybody() {
+		if err := request(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everybody who has something to do.
+func (w *world) everybody() []func(context.Context) error {
+	var all []func(context.Context) error
 	for _, p := range w.online() {
 		if p.rough || w.chance(40) {
 			continue // chance belongs to one goroutine
 		}
-		g.Go(func() error { return tolerable(p.dev.Sync(ctx)) })
+		all = append(all, func(ctx context.Context) error { return tolerable(p.dev.Sync(ctx)) })
 	}
-	var writes []*errand
 	for range w.rng.IntN(4) {
-		writes = append(writes, w.prepareDesk())
-	}
-	for _, s := range writes {
-		if s != nil {
-			g.Go(func() error { return w.write(ctx, s) })
+		if e := w.prepareDesk(); e != nil {
+			all = append(all, func(ctx context.Context) error { return w.write(ctx, e) })
 		}
 	}
-	return g.Wait()
+	return all
 }
 
 // liveDeadline is how long a stream that has something to tell may keep

@@ -36,7 +36,7 @@ type world struct {
 	report  Report
 	history []string
 	step    int
-	values  int  // unique values handed out
+	values  int  // unique values handed out in this step
 	calm    bool // nothing goes wrong on the way
 
 	mu  stdsync.Mutex // guards sent, pages, report, history and bad: requests run at once
@@ -75,7 +75,7 @@ func (c *clock) advance(d time.Duration) {
 func newWorld(ctx context.Context, cfg Config) (*world, error) {
 	w := &world{
 		cfg:    cfg,
-		rng:    rand.New(rand.NewPCG(cfg.Seed, 0x5eed)),
+		rng:    source(cfg.Seed, forActs, 0),
 		clock:  &clock{now: time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC)},
 		model:  newModel(),
 		sent:   map[uuid.UUID]*sent{},
@@ -178,7 +178,7 @@ func (w *world) uuid() uuid.UUID {
 // value is one that was never used before.
 func (w *world) value() string {
 	w.values++
-	return fmt.Sprintf("v%d", w.values)
+	return fmt.Sprintf("v%d-%d", w.step, w.values)
 }
 
 // chance is true with the given probability in percent.
