@@ -278,6 +278,10 @@ func found(d sync.Fields, search string) bool {
 		text, _ := d[name].(string)
 		have = append(have, fold.Words(text)...)
 	}
+	for _, name := range []string{"phone", "phoneE164"} {
+		typed, _ := d[name].(string)
+		have = append(have, phoneWords(typed)...)
+	}
 	address, _ := d["address"].(map[string]any)
 	for _, v := range address {
 		have = append(have, fold.Words(v.(string))...)
@@ -290,6 +294,19 @@ func found(d sync.Fields, search string) bool {
 		}
 	}
 	return true
+}
+
+// phoneWords are the digits of a number from the start of each group on; in
+// North America, groups are of 1, 3, 3 and 4 digits also where none are typed.
+func phoneWords(typed string) (out []string) {
+	if rest, ok := strings.CutPrefix(typed, "+1"); ok && len(rest) == 10 {
+		typed = "1 " + rest[:3] + " " + rest[3:6] + " " + rest[6:]
+	}
+	groups := strings.FieldsFunc(typed, func(r rune) bool { return r < '0' || r > '9' })
+	for i := range groups {
+		out = append(out, strings.Join(groups[i:], ""))
+	}
+	return out
 }
 
 // compare two documents: what has no value comes last, what is alike by id.
