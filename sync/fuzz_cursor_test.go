@@ -21,6 +21,7 @@ func FuzzCursorText(f *testing.F) {
 		text := codec.encode(cur, ann)
 		f.Add(text, uint8(i))
 		f.Add(text+"A", uint8(0))
+		f.Add(text[:9]+"\r\n"+text[9:], uint8(i))
 		f.Add(text[:len(text)-1], uint8(0))
 	}
 	f.Fuzz(func(t *testing.T, text string, who uint8) {

@@ -126,8 +126,9 @@ func checkHeader(t *testing.T, a *answer, name, value string, rev uint64, token 
 	if !slices.Contains(expected, a.status) {
 		t.Fatalf("%s: %q is answered with %d: %s", name, value, a.status, a.body)
 	}
-	if a.status == http.StatusNotModified && !strings.Contains(value, "*") && !strings.Contains(value, strconv.FormatUint(rev, 10)) {
-		t.Fatalf("not modified since %q, and at rev %d", value, rev)
+	named := strings.Contains(value, "*") || strings.Contains(value, strconv.FormatUint(rev, 10))
+	if !named && (a.status == http.StatusNotModified || name == "If-Match" && a.status == http.StatusOK) {
+		t.Fatalf("%s: %q is answered with %d, and the document is at rev %d", name, value, a.status, rev)
 	}
 	if packed := a.header.Get("Content-Encoding"); packed != "" && !strings.Contains(strings.ToLower(value), packed) && !strings.Contains(value, "*") {
 		t.Fatalf("%q is answered in %s", value, packed)
@@ -138,4 +139,46 @@ func checkHeader(t *testing.T, a *answer, name, value string, rev uint64, token 
 	if a.status >= 400 {
 		a.problem(a.status, a.text("code"))
 	}
+}
+
+// FuzzIdempotencyKey: what is sent twice under one key happens once, whatever
+// the key is; under another, or by another, it happens again.
+func FuzzIdempotencyKey(f *testing.F) {
+	w := open(f)
+	tokens := []string{w.token("ana", ""), w.token("dan", "")}
+	f.Add("key", "KEY")
+	f.Add("é", "e\u0301")
+	f.Add("0199f3c2-7d1e-7b7a-9d51-2f0c6a4b1e55", "0199F3C2-7D1E-7B7A-9D51-2F0C6A4B1E55")
+	f.Add(strings.Repeat("k", 256), "k")
+	f.Fuzz(func(t *testing.T, key, other string) {
+		for _, k := range []string{key, other} {
+			if k == "" || strings.TrimSpace(k) != k || strings.ContainsFunc(k, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+				return // is no header, or is sent as another
+			}
+		}
+		w := w.in(t)
+		create := func(token, key string) *answer {
+			return w.do("POST", "/v1/tasks", token, `{"description":"Visit"}`, "Idempotency-Key", key)
+		}
+		first := create(tokens[0], key)
+		if len(key) > 255 {
+			first.problem(http.StatusUnprocessableEntity, "invalid").blames("Idempotency-Key", "too_long")
+			return
+		}
+		head, err := w.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := create(tokens[0], key)
+		after, err := w.Head(t.Context())
+		if err != nil || after.Number != head.Number || again.text("id") != first.text("id") || again.status >= 300 {
+			t.Fatalf("sent again under %q: %d %s; head %d, then %d; %v", key, again.status, again.body, head.Number, after.Number, err)
+		}
+		if another := create(tokens[1], key); another.text("id") == first.text("id") {
+			t.Fatalf("the key %q of one is that of another", key)
+		}
+		if key != other && len(other) <= 255 && create(tokens[0], other).text("id") == first.text("id") {
+			t.Fatalf("%q and %q are one key", key, other)
+		}
+	})
 }
