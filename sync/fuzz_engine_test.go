@@ -13,7 +13,7 @@ import (
 	"github.com/enroute-field/enroute/sync/enginetest"
 )
 
-// cursorsOf gives, for each of the actors, cursors from all along the way of
+// populated gives a world and, for each of the actors, cursors from all along the way of
 // a device: before and in the middle of a step, after it, and of longer ago.
 func populated(f *testing.F) (w *enginetest.World, given map[sync.Actor][]string) {
 	f.Helper()
@@ -97,9 +97,14 @@ func FuzzPull(f *testing.F) {
 // own documents, each once and in order, or is told that the place is gone.
 func FuzzListAfter(f *testing.F) {
 	w, _ := populated(f)
-	views := map[string]map[sync.Key]sync.Fields{}
+	views, folders := map[string]map[sync.Key]sync.Fields{}, map[string]int{}
 	for _, a := range []sync.Actor{ann, boss} {
 		views[a.User] = w.View(a)
+		for k := range views[a.User] {
+			if k.Kind == "folder" {
+				folders[a.User]++
+			}
+		}
 		for _, sort := range []string{"", "name", "rev", "name rev"} {
 			page, err := w.Workspace.List(f.Context(), a, listOf(sort, false, ""))
 			if err != nil {
@@ -126,6 +131,9 @@ func FuzzListAfter(f *testing.F) {
 				}
 				return
 			}
+			if page.Total != folders[a.User] {
+				t.Fatalf("%s is told of %d folders, and sees %d", a.User, page.Total, folders[a.User])
+			}
 			for _, body := range page.Items {
 				var k sync.Key
 				if err := json.Unmarshal(body, &k); err != nil || views[a.User][k] == nil || seen[k.ID] {
@@ -150,7 +158,7 @@ func listOf(sort string, descending bool, after string) sync.ListRequest {
 	return req
 }
 
-// FuzzFollowed: a change at any time of any clock, of any base, is kept as
+// FuzzClocks: a change at any time of any clock, of any base, is kept as
 // RFC 3339 between what was seen and its receipt.
 func FuzzClocks(f *testing.F) {
 	w, _ := populated(f)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,11 @@ func FuzzCommit(f *testing.F) {
 		again, err := DecodeCommit(written)
 		if err != nil || !reflect.DeepEqual(again, c) {
 			t.Fatalf("%+v became %+v, %v", c, again, err)
+		}
+		for _, other := range [][]byte{append(slices.Clip(b), 0), b[:len(b)-1]} {
+			if _, err := DecodeCommit(other); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("%x is a commit, and so is %x", b, other)
+			}
 		}
 	})
 }
@@ -155,6 +161,13 @@ func FuzzListPlace(f *testing.F) {
 	}
 	f.Add(good, uint8(2))
 	f.Add(good, uint8(1))
+	for _, p := range []ListPlace{{Order: []string{"a"}, Missing: []bool{false, true}, ID: "c1"}, {Order: []string{"a", "b"}}} {
+		short, err := encodePlace(req, &p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(short, uint8(2))
+	}
 	f.Add("e30", uint8(0))
 	f.Add("eyJrIjoiY2xpZW50IiwicCI6bnVsbH0", uint8(0))
 	f.Fuzz(func(t *testing.T, after string, keys uint8) {
@@ -176,6 +189,13 @@ func FuzzListPlace(f *testing.F) {
 		again, err := decodePlace(req)
 		if err != nil || !reflect.DeepEqual(again, place) {
 			t.Fatalf("%+v became %+v, %v", place, again, err)
+		}
+		kind, sort := req, req
+		kind.Kind, sort.Sort = "place", append([]SortKey{{Field: "id"}}, req.Sort...)
+		for _, other := range []ListRequest{kind, sort} {
+			if _, err := decodePlace(other); !fault.Is(err, fault.Gone) {
+				t.Fatalf("a place of %+v is taken for one of %+v: %v", req, other, err)
+			}
 		}
 	})
 }

@@ -104,6 +104,8 @@ func FuzzEntry(f *testing.F) {
 	for i, seed := range []string{"3", "-1.50", "true", "2026-11-21", "2026-11-21T10:00:00.5-05:00", "PT90M", "Élan", "1e400", "0x10", "9999-12-31T23:59:59-14:00", "-0", ""} {
 		f.Add(uint8(i), seed, "2")
 	}
+	f.Add(uint8(1), "-1.5", "-2")
+	f.Add(uint8(7), "10", "9")
 	types := []Type{Integer, Number, Boolean, Date, DateTime, Duration, Text, Any}
 	f.Fuzz(func(t *testing.T, typ uint8, a, b string) {
 		field := &Field{Name: "x", Type: types[int(typ)%len(types)], Filter: true}
@@ -162,7 +164,7 @@ func plainFloat(x *big.Float) bool {
 // that are read later can be read.
 func FuzzWords(f *testing.F) {
 	for _, seed := range []string{
-		"P1Y2M3W4DT5H6M7.5S", "PT0.5H", "P", "PT", "2026-02-29", "2024-02-29", "2026-11-21T10:00:00+14:00", "24:00", "America/Toronto", "../etc", "Local", "",
+		"P1Y2M3W4DT5H6M7.5S", "PT0.5H", "PT1.5H2M", "P1.5DT1H", "P1.5D", "PT1H1H", "PT1M1H", "P", "PT", "2026-02-29", "2024-02-29", "2026-11-21T10:00:00+14:00", "24:00", "America/Toronto", "../etc", "Local", "",
 		"a@b.ca", "\"a b\"@c.d", "https://[::1]:80/ä?q#f", "http://%zz", "fr-CA-x-private", "A-z_09", "P99999999999999999999999999999999999Y",
 	} {
 		f.Add(seed)
