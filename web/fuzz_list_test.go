@@ -64,6 +64,9 @@ func FuzzList(f *testing.F) {
 	}
 	f.Add(uint8(12), uint8(0), "k", uint8(3), "porte arr 2")
 	f.Add(uint8(12), uint8(0), "k", uint8(0), "\"*' NEAR( AND OR - ^ \x00")
+	for _, order := range []uint8{7, 9, 17, 21, 22} { // by fields that many share, and some lack
+		f.Add(uint8(12), uint8(0), "", order, "")
+	}
 	f.Add(uint8(9), uint8(0), "in,x", uint8(0), "")
 	fields := []string{"name", "code", "searchCode", "isPerson", "disabled", "rev", "id", "updatedAt", "custom.color", "custom.in", "address.city", "custom.none", "", "creditLimit", "note"}
 	ops := []string{"", ".in", ".gte", ".lte", ".prefix", ".exists"}
