@@ -16,11 +16,14 @@ func FuzzParseToken(f *testing.F) {
 	f.Add(newToken("demo"))
 	f.Add("")
 	f.Add("a.b.c")
+	f.Add(newToken("demo") + "A")
 	f.Fuzz(func(t *testing.T, token string) {
 		name, hash, ok := parseToken(token)
 		switch {
 		case !ok && (name != "" || hash != tokenHash{}):
 			t.Errorf("refused, but gives %q and %s", name, hash)
+		case ok && len(token)-len(name) != 1+secretChars:
+			t.Errorf("%q holds a secret of %d characters", token, len(token)-len(name)-1)
 		case ok && (name == "" || len(token) > maxTokenChars || !strings.HasPrefix(token, name+".")):
 			t.Errorf("%q is taken for a token of %q", token, name)
 		case parseHash(hash.String()) != hash:

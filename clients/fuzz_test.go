@@ -107,6 +107,9 @@ func FuzzDialects(f *testing.F) {
 		if !slices.EqualFunc(got, want, slices.Equal) {
 			t.Fatalf("%q comes in as %q, want %q; %v", data, got, want, wrong)
 		}
+		if n := rowsRead[len(rowsRead)-1].Number; n != len(rows) {
+			t.Fatalf("the last of %d rows has the number %d", len(rows), n)
+		}
 	})
 }
 

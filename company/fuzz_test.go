@@ -16,12 +16,14 @@ import (
 func FuzzE164(f *testing.F) {
 	f.Add("514-555-0123 poste 22", "CA")
 	f.Add("+33 1 42 68 53 00", "")
+	f.Add("12 34", "CA")
+	f.Add("000-0000", "CA")
 	f.Fuzz(func(t *testing.T, typed, region string) {
 		got := company.E164(typed, region)
 		if got == "" {
 			return
 		}
-		if !strings.HasPrefix(got, "+") || len(got) > 16 || strings.Trim(got[1:], "0123456789") != "" {
+		if !strings.HasPrefix(got, "+") || len(got) < 8 || len(got) > 16 || strings.Trim(got[1:], "0123456789") != "" {
 			t.Errorf("E164(%q, %q) = %q, which is not in the form of E.164", typed, region, got)
 		}
 		if again := company.E164(got, region); again != got {

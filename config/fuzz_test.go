@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func FuzzSetting(f *testing.F) {
 	}
 	for i, values := range [][]string{
 		{"127.0.0.1:0", "[::1%lo]:80", ":65536", "a:b:c"}, {"d", " "}, {"https://x/", "https://[::1", "http://a/?b", "https://x///"}, {"WARN", "warn+1"}, {"json", "JSON"},
-		{"16MiB", " 1 KiB", "-1", "9223372036854775807"}, {"0", "1h30m", "-1ns", "1d"}, {"180d", "32768d", "1e3s", "59s"}, {"3", "0", "2147483648", "+1"},
+		{"16MiB", " 1 KiB", "-1", "9223372036854775807"}, {"0", "1h30m", "-1ns", "1d"}, {"180d", "32768d", "213504d", "-213504d", "1e3s", "59s"}, {"3", "0", "2147483648", "+1"},
 		{"1s", "999ms"}, {"10.0.0.0/8, ::1", "fe80::1%eth0", "1.2.3.4/33", ",,", "::ffff:1.2.3.4/96"}, {"3s", "100000h"}, {"true", "T", "yes", ""}, {"twelve chars", "short", "\n"},
 	} {
 		for _, v := range values {
@@ -60,6 +61,11 @@ func FuzzSetting(f *testing.F) {
 		}
 		if errFlag != nil && why(errFlag) == "" {
 			t.Fatalf("%s = %q: %v names no field", name, v, errFlag)
+		}
+		if days, isDays := strings.CutSuffix(v, "d"); isDays && name == "token-lifetime" && errFlag == nil {
+			if n, err := strconv.Atoi(days); err != nil || byFlag.TokenLifetime.Hours() != 24*float64(n) {
+				t.Fatalf("%q is taken for %v", v, byFlag.TokenLifetime)
+			}
 		}
 		if name == "demo-password" && errFlag != nil && len(v) > 3 && strings.Contains(errFlag.Error(), v) {
 			t.Fatalf("the secret %q is in %v", v, errFlag)

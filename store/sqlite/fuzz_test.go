@@ -34,6 +34,9 @@ func FuzzUnpack(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(again, got) {
 			t.Fatalf("%+v, then %+v, %v", got, again, err)
 		}
+		if _, err := unpack(append(slices.Clip(b), 0)); !errors.Is(err, sync.ErrDamaged) {
+			t.Fatalf("with one byte more: %v", err)
+		}
 	})
 }
 
