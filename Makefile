@@ -31,7 +31,7 @@ lint: ## golangci-lint
 	scripts/lint
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for 30 s
+fuzz: ## every fuzz target for 30 s; what was found is kept in testdata/fuzz
 	scripts/fuzz
 
 .PHONY: prove

@@ -45,20 +45,3 @@ func TestParseTokenRefusesWhatIsNone(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseToken(f *testing.F) {
-	f.Add(newToken("demo"))
-	f.Add("")
-	f.Add("a.b.c")
-	f.Fuzz(func(t *testing.T, token string) {
-		name, hash, ok := parseToken(token)
-		switch {
-		case !ok && (name != "" || hash != tokenHash{}):
-			t.Errorf("refused, but gives %q and %s", name, hash)
-		case ok && (name == "" || len(token) > maxTokenChars || !strings.HasPrefix(token, name+".")):
-			t.Errorf("%q is taken for a token of %q", token, name)
-		case parseHash(hash.String()) != hash:
-			t.Errorf("hash %s does not read back", hash)
-		}
-	})
-}

@@ -3,13 +3,11 @@ package clients_test
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
@@ -257,51 +255,4 @@ func TestImportRoundTrip(t *testing.T) {
 			}
 		}
 	})
-}
-
-// FuzzImport: no file makes the reader crash, run on, give a row twice, or
-// give what is no JSON.
-func FuzzImport(f *testing.F) {
-	for _, seed := range []string{
-		"Nom;Ville\nA;Laval\n", "name,position.lat\nA,45.5\nB,x\n", "Nom\n\"a\nb\"\n\"c", "\ufeffNom\t Téléphone\r\n\"x\"\t1\r\n",
-		"Nom\xe9;name\n", "Nom,custom.a,externalIds.b\nA,1,2\n,\n\"\"\"\n", "Nom\rA\rB", "\xff\xfeN\x00o\x00m\x00\n\x00A\x00",
-	} {
-		f.Add([]byte(seed), true)
-	}
-	f.Fuzz(func(t *testing.T, data []byte, ignore bool) {
-		im, err := clients.ReadImport(bytes.NewReader(data), clients.ImportOptions{IgnoreUnknown: ignore})
-		if err != nil {
-			return
-		}
-		last := 1
-		for range len(data) + 2 {
-			row, wrong, err := im.Next()
-			if err != nil {
-				return
-			}
-			number := row.Number
-			if wrong != nil {
-				number = wrong[0].Row
-			}
-			if number <= last {
-				t.Fatalf("row %d after row %d", number, last)
-			}
-			last = number
-			if wrong == nil {
-				checkFields(t, row.Fields)
-			}
-		}
-		t.Fatal("the file does not end")
-	})
-}
-
-func checkFields(t *testing.T, f sync.Fields) {
-	t.Helper()
-	if name, ok := f["name"].(string); !ok || name == "" {
-		t.Fatalf("a row without a name: %v", f)
-	}
-	b, err := json.Marshal(f)
-	if err != nil || !utf8.Valid(b) {
-		t.Fatalf("%v is no JSON: %v", f, err)
-	}
 }

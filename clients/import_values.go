@@ -43,7 +43,7 @@ func listCell(text string) (any, *fault.Field) {
 // numberCell takes a decimal comma or point, and a percent sign after it.
 func numberCell(text string) (any, *fault.Field) {
 	n, err := strconv.ParseFloat(decimal(text), 64)
-	if err != nil || n-n != 0 { // neither infinite nor not a number
+	if err != nil || n-n != 0 || strings.ContainsAny(text, "xX_") { // neither infinite, nor not a number, nor in a program's notation
 		return nil, wrong(fault.WrongType, "type", "number")
 	}
 	return n, nil

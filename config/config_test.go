@@ -284,20 +284,3 @@ func TestDocumentation(t *testing.T) {
 		t.Errorf("docs/configuration.md needs this table:\n%s", config.Markdown())
 	}
 }
-
-// FuzzFile: no file makes the program crash, and what is refused names a field.
-func FuzzFile(f *testing.F) {
-	f.Add(`{"listen":"127.0.0.1:1","demo":true,"sign-in-failures":3}`)
-	f.Add(`{"data":{"a":[1]}}`)
-	f.Add(`{"token-lifetime":"32767d","body-cache":"8589934592GiB"}`)
-	f.Fuzz(func(t *testing.T, content string) {
-		c, _, err := load(t, []string{"--config", write(t, "c", content)}, nil)
-		var e *config.Error
-		if err == nil && (c.TokenLifetime < time.Minute || c.BodyCache < 0 || c.SignInFailures < 1) {
-			t.Errorf("accepted %+v", *c)
-		}
-		if err != nil && !errors.As(err, &e) {
-			t.Errorf("%v names no field", err)
-		}
-	})
-}

@@ -186,6 +186,10 @@ func (c *Client) open(h *http.Client, req *http.Request) (*http.Response, error)
 	return nil, readProblem(resp)
 }
 
+// longestRetry is the longest that a refusal makes a device wait, in seconds:
+// it must come back by itself, whatever stood in a header.
+const longestRetry = 3600
+
 // readProblem reads a refusal. What is not a problem document was not said by
 // the server but by something in between, and counts as no answer.
 func readProblem(resp *http.Response) error {
@@ -201,7 +205,7 @@ func readProblem(resp *http.Response) error {
 	}
 	p.Status = resp.StatusCode
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
-		p.RetryAfter = time.Duration(s) * time.Second
+		p.RetryAfter = time.Duration(min(max(s, 0), longestRetry)) * time.Second
 	}
 	return p
 }

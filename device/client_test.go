@@ -1,7 +1,6 @@
 package device_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -154,34 +153,4 @@ func TestASilentLiveStreamIsGivenUp(t *testing.T) {
 		}
 		_ = s.Close()
 	})
-}
-
-// FuzzLive: no stream makes the reader fail but by an error.
-func FuzzLive(f *testing.F) {
-	f.Add("event: change\ndata: {\"cursor\":\"x\"}\n\n")
-	f.Add("data\n\n:\nevent\n\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		c := device.NewClient("http://server", device.ClientOptions{HTTP: &http.Client{Transport: canned(text)}})
-		s, err := c.Live(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = s.Close() }()
-		for range len(text) + 1 {
-			p, err := s.Next(t.Context())
-			if err != nil {
-				return
-			}
-			if _, err := json.Marshal(p); err != nil {
-				t.Fatal(err)
-			}
-		}
-		t.Fatal("more pages than bytes")
-	})
-}
-
-type canned string
-
-func (c canned) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(string(c))), Header: http.Header{}}, nil
 }

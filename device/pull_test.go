@@ -452,27 +452,3 @@ func named(kind, id string, rev uint64) device.Document {
 	d.Kind = kind
 	return d
 }
-
-// FuzzPage: whatever a server or something in between sends is a page that
-// can be applied, or an error.
-func FuzzPage(f *testing.F) {
-	f.Add([]byte(`{"cursor":"x","more":false,"head":3,"drop":["client:1"],"remove":[{"kind":"note","id":"a"}],"put":[{"kind":"note","id":"b","rev":3,"scope":"workspace","t":"é"}],"digest":{"count":1,"sum":"00000000000000ff"}}`))
-	f.Add([]byte(`{"put":[{"kind":"note","id":"b"}]}`))
-	f.Add([]byte(`{"digest":{"sum":"-1"}}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var p device.Page
-		if json.Unmarshal(b, &p) != nil {
-			return
-		}
-		p.Digest = nil
-		d := open(t, device.Options{})
-		if !receive(t, d, "", p) {
-			t.Fatal("not applied")
-		}
-		for _, k := range d.Keys("") {
-			if _, ok, err := d.Get(k); !ok || err != nil || k.Kind == "" || k.ID == "" {
-				t.Fatalf("%s: there %v, error %v", k, ok, err)
-			}
-		}
-	})
-}

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -14,7 +15,8 @@ import (
 
 // A checkpoint is the state in binary form. Loading it and replaying the
 // commits after it gives what replaying all of them gives, but for history
-// before the horizon. checkpointFormat is raised whenever the form, or the
+// before the horizon. It ends in the SHA-256 of what comes before, so that one
+// that was damaged on disk is not taken for a state. checkpointFormat is raised whenever the form, or the
 // facts that kinds compute, change: older ones are then ignored.
 const checkpointFormat = 2
 
@@ -29,10 +31,13 @@ const chunkSize = 1 << 20
 func (e *Engine) fromCheckpoint(ctx context.Context, name string) (*state, error) {
 	empty := newState(e.o.Registry, e.o.Faults)
 	head, chunks, err := e.o.Store.LoadCheckpoint(ctx, name)
-	if errors.Is(err, ErrMissing) {
+	switch {
+	case errors.Is(err, ErrMissing):
 		return empty, nil
-	}
-	if err != nil {
+	case errors.Is(err, ErrDamaged):
+		e.o.Logger.Warn("checkpoint is not usable; replaying the journal", "workspace", name, "err", err)
+		return empty, nil
+	case err != nil:
 		return nil, fmt.Errorf("load checkpoint: %w", err)
 	}
 	same, err := e.isOurs(ctx, name, head)
@@ -146,13 +151,26 @@ func (s *state) encode() []byte {
 	s.encodeDocs(w)
 	s.encodeSets(w)
 	s.encodePrincipals(w)
+	sum := sha256.Sum256(w.buf)
+	w.raw(sum[:])
 	return w.buf
 }
 
+// withoutSum takes the sum off a checkpoint and says whether it is right.
+func withoutSum(buf []byte) (content []byte, whole bool) {
+	n := max(len(buf)-sha256.Size, 0)
+	sum := sha256.Sum256(buf[:n])
+	return buf[:n], bytes.Equal(buf[n:], sum[:])
+}
+
 func (s *state) decode(buf []byte) error {
-	r := &reader{buf: buf}
+	content, whole := withoutSum(buf)
+	r := &reader{buf: content}
 	if r.uvarint() != checkpointFormat || r.text() != s.reg.Version() {
 		return errOtherVersion
+	}
+	if !whole {
+		return ErrDamaged
 	}
 	s.head.Number = r.uvarint()
 	copy(s.head.Hash[:], r.raw(len(s.head.Hash)))

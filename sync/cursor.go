@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"strings"
 
 	"github.com/enroute-field/enroute/internal/fault"
 )
@@ -59,7 +60,8 @@ func (c cursors) decode(text string, a Actor) (cursor, error) {
 		return cursor{}, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) < signatureSize {
+	broken := strings.ContainsAny(text, "\r\n") // which the decoder passes over, and an answer would repeat
+	if err != nil || broken || len(raw) < signatureSize {
 		return cursor{}, fault.New(fault.BadCursor)
 	}
 	content, signature := raw[:len(raw)-signatureSize], raw[len(raw)-signatureSize:]

@@ -98,9 +98,9 @@ func decodeDocument(v *Version) (*Document, error) {
 
 func timeMember(f Fields, name string) (time.Time, error) {
 	text, _ := f[name].(string)
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s: %w", name, err)
+	t, ok := ParseInstant(text)
+	if !ok {
+		return time.Time{}, fmt.Errorf("%s %q: %w", name, short(text), ErrDamaged)
 	}
 	return t, nil
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/internal/fold"
@@ -204,9 +203,9 @@ func entry(t Type, text string) (Entry, bool) {
 		_, ok := wellFormed(t, text)
 		return Entry{Exact: text, Order: text}, ok
 	case DateTime:
-		at, err := time.Parse(time.RFC3339Nano, text)
-		text = at.UTC().Format(instantForm)
-		return Entry{Exact: text, Order: text}, err == nil
+		at, ok := ParseInstant(text)
+		text = at.Format(instantForm)
+		return Entry{Exact: text, Order: text}, ok
 	case Duration:
 		return Entry{Exact: text, Order: numberOrder(durationSeconds(text))}, validDuration(text)
 	case Any:

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"pgregory.net/rapid"
 )
 
@@ -368,45 +367,6 @@ func TestMarksAndDocumentsReadBack(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got.Marks, d.Marks) {
 			rt.Fatalf("got %v, want %v", got.Marks, d.Marks)
-		}
-	})
-}
-
-// FuzzPush gives the engine whatever JSON a device may send: it answers each
-// mutation and never fails.
-func FuzzPush(f *testing.F) {
-	for _, seed := range []string{
-		`[{"kind":"client","docId":"c1","op":"update","base":1,"set":{"custom":{"a":{"b":[1,2]}},"items":[{"id":"x","removed":true}]},"unset":["note","address.city"]}]`,
-		`[{"kind":"client","docId":"n","op":"create","set":{"name":"x"},"group":"g"},{"kind":"place","docId":"p9","op":"create","set":{"clientId":"n"},"group":"g"}]`,
-		`[{"kind":"task","docId":"t","op":"create","set":{"state":"done","reason":"x"}},{"kind":"task","docId":"t","op":"delete","base":18446744073709551615}]`,
-		`[{"kind":"client","docId":"c1","op":"update","set":{"position":{"lat":1,"lng":2,"pinned":true},"address":null,"parentId":"c1"}}]`,
-		`[{"kind":"conflict","docId":"c1","op":"update","set":{"resolved":1e999}}]`,
-	} {
-		f.Add([]byte(seed), true)
-	}
-	f.Fuzz(func(t *testing.T, data []byte, technician bool) {
-		var muts []Mutation
-		if json.Unmarshal(data, &muts) != nil || len(muts) > 20 {
-			return
-		}
-		w := newPushWorld(t)
-		a := office
-		if technician {
-			a = ann
-		}
-		for i := range muts {
-			if muts[i].ID == uuid.Nil {
-				muts[i].ID = w.id()
-			}
-		}
-		first := w.push(a, muts...)
-		if len(first.Results) != len(muts) || !json.Valid(first.AppendJSON(nil, "fr")) {
-			t.Fatalf("answer to %d mutations: %s", len(muts), first.AppendJSON(nil, "fr"))
-		}
-		head := w.head()
-		again := w.push(a, muts...)
-		if outcomes(again) != outcomes(first) || w.head() != head {
-			t.Fatalf("repeated: %s, then %s; head %d, then %d", outcomes(first), outcomes(again), head, w.head())
 		}
 	})
 }

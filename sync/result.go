@@ -57,6 +57,9 @@ func (r *Result) decode(b []byte) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("decode result: %w", err)
 	}
+	if s.Status != Applied && s.Status != Merged && s.Status != Rejected {
+		return fmt.Errorf("decode result: status %q: %w", short(string(s.Status)), ErrDamaged)
+	}
 	r.Status, r.Rev, r.Conflicts = s.Status, s.Rev, s.Conflicts
 	if s.Error == nil {
 		return nil

@@ -119,29 +119,3 @@ func TestValidateWhole(t *testing.T) {
 		t.Errorf("unknown kind: %v", err)
 	}
 }
-
-func FuzzValidate(f *testing.F) {
-	for _, seed := range []string{
-		`{"text":"x","free":{"a":{"b":null}}}`, `{"elements":[{"id":"a","removed":true}],"position":{"lat":1,"lng":2}}`,
-		`{"duration":"P1Y2M3W4DT5H6M7.5S","zone":"America/Toronto"}`, `{"any":[[[[]]]],"number":1e400}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	reg := validating(f)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var fields Fields
-		if json.Unmarshal(data, &fields) != nil {
-			return
-		}
-		err := reg.Validate("thing", fields, true)
-		if err != nil {
-			if !fault.Is(err, fault.InvalidInput) {
-				t.Fatalf("refused with %v", err)
-			}
-			return
-		}
-		if _, err := appendJSON(nil, fields); err != nil {
-			t.Fatalf("valid fields cannot be stored: %v", err)
-		}
-	})
-}

@@ -147,8 +147,8 @@ func wellFormed(t Type, s string) (string, bool) {
 		_, err := time.Parse(time.DateOnly, s)
 		return "YYYY-MM-DD", err == nil
 	case DateTime:
-		_, err := time.Parse(time.RFC3339, s)
-		return "RFC 3339", err == nil
+		_, ok := ParseInstant(s)
+		return "RFC 3339", ok
 	case Duration:
 		return "ISO 8601 (PT90M)", validDuration(s)
 	case Reference:

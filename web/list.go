@@ -121,7 +121,7 @@ func (r *listReader) filter(a argument) {
 		return
 	}
 	texts := []string{a.value}
-	several := strings.HasSuffix(a.name, ".in") || field.Type == sync.Boolean // disabled=false,true
+	several := path != a.name || field.Type == sync.Boolean // name.in=a,b and disabled=false,true
 	if several && op == sync.Equal {
 		texts = strings.Split(a.value, ",")
 	}

@@ -18,7 +18,7 @@ import (
 
 // stream is a live stream as its consumer reads it.
 type stream struct {
-	t    *testing.T
+	t    testing.TB
 	body io.ReadCloser
 	in   *bufio.Reader
 }

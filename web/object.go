@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/enroute-field/enroute/internal/fault"
+	"github.com/enroute-field/enroute/sync"
 )
 
 // maxExact is the greatest whole number that JSON's float64 holds exactly.
@@ -110,8 +111,8 @@ func (o object) moment(name string) *time.Time {
 	if !ok {
 		return nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
+	t, ok := sync.ParseInstant(s)
+	if !ok {
 		o.wrong(name, fault.BadFormat, "type", "RFC 3339")
 		return nil
 	}

@@ -45,14 +45,14 @@ var cheap = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLeng
 // tim and tom (technicians), and the clients c1 (tim's), c2, and c3 (disabled).
 type world struct {
 	*enginetest.World
-	t      *testing.T
+	t      testing.TB
 	auth   *auth.Service
 	server *web.Server
 	url    string
 	client *http.Client
 }
 
-func open(t *testing.T, change ...func(*web.Options)) *world {
+func open(t testing.TB, change ...func(*web.Options)) *world {
 	t.Helper()
 	w := &world{t: t}
 	w.World = enginetest.New(t, enginetest.Options{
@@ -75,7 +75,7 @@ func open(t *testing.T, change ...func(*web.Options)) *world {
 }
 
 // in is the same world, whose failures are those of a subtest.
-func (w *world) in(t *testing.T) *world {
+func (w *world) in(t testing.TB) *world {
 	inner := *w
 	inner.t = t
 	return &inner
@@ -107,7 +107,7 @@ func (w *world) start(o web.Options) {
 	})
 }
 
-func seed(t *testing.T) []sync.Mutation {
+func seed(t testing.TB) []sync.Mutation {
 	t.Helper()
 	hash, err := argon2id.CreateHash(password, cheap)
 	if err != nil {
@@ -157,7 +157,7 @@ func (w *world) head() uint64 {
 
 // answer of the server.
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	what   string
 	status int
 	header http.Header

@@ -33,6 +33,7 @@ const (
 	remoteTimeout = 30 * time.Second
 	remoteAtOnce  = 16
 	remoteTries   = 5
+	longestWait   = 60 // seconds between two tries
 )
 
 // signIn opens a session on the server.
@@ -175,7 +176,7 @@ func understand(res *http.Response, answer []byte, into any) (*problem, time.Dur
 	switch {
 	case res.StatusCode == http.StatusServiceUnavailable:
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // absent: ask again in a moment
-		return nil, time.Duration(max(seconds, 1)) * time.Second, errors.New(p.Detail)
+		return nil, min(max(time.Duration(seconds), 1), longestWait) * time.Second, errors.New(p.Detail)
 	case res.StatusCode >= 500 || res.StatusCode == http.StatusUnauthorized && res.Request.URL.Path != "/v1/login":
 		return nil, 0, errors.New(p.Detail)
 	}

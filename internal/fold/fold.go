@@ -64,7 +64,8 @@ func letters(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(s))
-	for _, r := range norm.NFKD.String(s) {
+	// What is no UTF-8 would keep what follows it from being taken apart.
+	for _, r := range norm.NFKD.String(strings.ToValidUTF8(s, "\uFFFD")) {
 		if r < utf8.RuneSelf {
 			b.WriteRune(unicode.ToLower(r))
 			continue

@@ -58,13 +58,6 @@ func TestProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { check(t, rapid.String().Draw(t, "text")) })
 }
 
-func FuzzName(f *testing.F) {
-	for _, s := range []string{"Café", " a  b ", "ǅ", "İ", "ϓ", "ﷺ", "\u1e9e", "a\xffb"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) { check(t, s) })
-}
-
 type failer interface {
 	Fatalf(format string, args ...any)
 }

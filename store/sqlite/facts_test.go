@@ -1,13 +1,10 @@
 package sqlite
 
 import (
-	"errors"
 	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"github.com/enroute-field/enroute/sync"
 )
 
 func drawFacts(t *rapid.T) facts {
@@ -35,27 +32,6 @@ func TestFactsRoundTrip(t *testing.T) {
 		if len(f.entries)+len(got.entries) > 0 && !reflect.DeepEqual(got.entries, f.entries) ||
 			len(f.words)+len(got.words) > 0 && !reflect.DeepEqual(got.words, f.words) {
 			t.Fatalf("%+v came back as %+v", f, got)
-		}
-	})
-}
-
-// FuzzUnpack: any bytes are read without panic or great memory, and what is
-// read packs to what reads alike.
-func FuzzUnpack(f *testing.F) {
-	some := facts{entries: []entry{{1, "a", "A"}, {2, "b", "b"}}, words: []string{"x", "y"}}
-	f.Add(some.pack())
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := unpack(b)
-		if err != nil {
-			if !errors.Is(err, sync.ErrDamaged) {
-				t.Fatal(err)
-			}
-			return
-		}
-		again, err := unpack(got.pack())
-		if err != nil || !reflect.DeepEqual(again, got) {
-			t.Fatalf("%+v, then %+v, %v", got, again, err)
 		}
 	})
 }
