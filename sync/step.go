@@ -210,6 +210,9 @@ func (st *step) puts() {
 		return
 	}
 	st.eachHeld(func(n uint32) bool {
+		if st.n > 0 && st.s.holdsNow(st.p, n, st.n) {
+			return st.putScope(n, true) // held from n to now: nearly always
+		}
 		head := st.s.head.Number
 		if !st.s.covered(st.p, n, st.t, head) {
 			return true
