@@ -55,7 +55,7 @@ func (r *run) bothPulls(ctx context.Context, s *server) (nothing, delta job, err
 // starts starts a server again and again, and leaves the last one running. It
 // is ready when it has answered a technician.
 func (r *run) starts(ctx context.Context, name string) (s *server, err error) {
-	var listening, answered []float64
+	var listening, answered, cost []float64
 	for round := range r.Size.Rounds {
 		r.say("start %d of %d", round+1, r.Size.Rounds)
 		if s != nil {
@@ -66,19 +66,35 @@ func (r *run) starts(ctx context.Context, name string) (s *server, err error) {
 		if s, err = r.serveInPlace(ctx, name); err != nil {
 			return nil, err
 		}
-		if _, _, err = s.ask(ctx, getRequest("", "/readyz")); err == nil {
-			listening = append(listening, time.Since(s.began).Seconds())
-			_, err = s.pull(ctx, s.Devices[0], 0)
-			answered = append(answered, time.Since(s.began).Seconds())
-		}
+		first, err := s.firstAnswers(ctx)
 		if err != nil {
 			return nil, errors.Join(err, s.stop(), s.after())
 		}
+		listening, answered = append(listening, first.listening.Seconds()), append(answered, first.answered.Seconds())
+		cost = append(cost, first.cpu.Seconds())
 	}
 	what := fmt.Sprintf("%d documents, program started to ", r.Size.Grown[1])
 	r.rep.add(what+"first pull answered", "%.2f s", most(5), answered...)
+	r.rep.add("processor time until then", "%.2f s", target{}, cost...)
 	r.rep.add(what+"/readyz", "%.2f s", target{}, listening...)
 	return s, nil
+}
+
+// firstAnswers is how long after its start a server said that it is ready, and
+// had answered a technician, and the processor time it took for both.
+type firstAnswers struct{ listening, answered, cpu time.Duration }
+
+func (s *server) firstAnswers(ctx context.Context) (f firstAnswers, err error) {
+	if _, _, err = s.ask(ctx, getRequest("", "/readyz")); err != nil {
+		return f, err
+	}
+	f.listening = time.Since(s.began)
+	if _, err = s.pull(ctx, s.Devices[0], 0); err != nil {
+		return f, err
+	}
+	f.answered = time.Since(s.began)
+	f.cpu, err = s.cpu()
+	return f, err
 }
 
 // grows compares what the same pulls cost both servers.
