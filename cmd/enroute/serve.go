@@ -37,7 +37,9 @@ func (m *Main) serve(ctx context.Context, args []string) (err error) {
 	server, err := web.New(web.Options{
 		Engine: b.engine, Registry: b.registry, Auth: b.auth, Logger: log, Clock: m.Clock, Version: version(),
 		TrustedProxies: cfg.TrustedProxies,
-		Gauges:         func() map[string]float64 { return map[string]float64{"lists_behind_commits": float64(b.store.Behind())} },
+		Gauges: func() map[string]float64 {
+			return map[string]float64{"lists_behind_commits": float64(b.store.Behind())}
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("make the server: %w", err)
