@@ -93,7 +93,10 @@ CREATE VIRTUAL TABLE search USING fts5 (
 
 // errOtherLists: the file was made by another version, for another journal or
 // was damaged.
-var errOtherLists = errors.New("the lists are not of use")
+var (
+	errOtherLists = errors.New("the lists are not of use")
+	errNoLists    = errors.New("there are none yet")
+)
 
 // openLists opens the writing connection to the file of the projections. One
 // that is not of use is thrown away, to be made anew.
@@ -110,7 +113,9 @@ func openLists(ctx context.Context, path string, journal *sql.DB, idx sync.Index
 	if !errors.Is(err, errOtherLists) && !isCode(err, codes.SQLITE_CORRUPT) && !isCode(err, codes.SQLITE_NOTADB) {
 		return nil, fmt.Errorf("open the lists: %w", err)
 	}
-	log.Info("lists and histories are made anew", "file", path, "because", err)
+	if !errors.Is(err, errNoLists) {
+		log.Info("lists and histories are made anew", "file", path, "because", err)
+	}
 	if err := discard(path); err != nil {
 		return nil, err
 	}
@@ -139,6 +144,9 @@ func usable(ctx context.Context, db, journal *sql.DB, idx sync.Indexer) error {
 		(SELECT user_version FROM pragma_user_version)`).Scan(&app, &format)
 	if err != nil {
 		return fmt.Errorf("read the format of the lists: %w", err)
+	}
+	if app == 0 && format == 0 {
+		return fmt.Errorf("%w: %w", errNoLists, errOtherLists)
 	}
 	if app != applicationID || format != listsFormat {
 		return fmt.Errorf("format %d: %w", format, errOtherLists)
