@@ -35,9 +35,16 @@ fuzz: ## every fuzz target for 30 s; what was found is kept in testdata/fuzz
 	scripts/fuzz
 
 .PHONY: prove
-prove: ## the long proofs whole: 2,000 simulated histories of 300 steps, and 100 under the race detector
+prove: ## the long proofs whole: 2,000 simulated histories of 300 steps, 100 under the race detector, and crashes
 	SIMULATE_SEEDS=2000 go test -count=1 -timeout 4h -v -run '^TestHistories$$' ./sync/simulate
 	SIMULATE_SEEDS=100 go test -race -count=1 -timeout 4h -v ./sync/simulate
+	$(MAKE) crashes
+
+.PHONY: crashes
+crashes: ## the proofs about crashes and bad disks whole: 50 kills, 3000 power cuts, 2000 spoiled files
+	ENROUTE_TEST_KILLS=50 go test -count=1 -timeout 1h -v -run 'UnderLoad|Disk' ./cmd/enroute
+	ENROUTE_TEST_POWER_CUTS=2000 ENROUTE_TEST_DAMAGES=2000 \
+		go test -count=1 -timeout 2h -v -run 'PowerCut|TroubledDisk|DamagedFile|Kill' ./store/sqlite
 
 .PHONY: prove-forever
 prove-forever: ## new histories until an interrupt, or for SIMULATE_FOR=8h; one that fails is cut down and kept

@@ -34,26 +34,35 @@ func (e *Engine) fromCheckpoint(ctx context.Context, name string) (*state, error
 	switch {
 	case errors.Is(err, ErrMissing):
 		return empty, nil
-	case errors.Is(err, ErrDamaged):
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("load checkpoint: %w", err)
+	case err != nil:
+		e.o.Logger.Warn("checkpoint cannot be read; replaying the journal", "workspace", name, "err", err)
+		return empty, nil
+	}
+	st := newState(e.o.Registry, e.o.Faults)
+	if err := st.decode(slices.Concat(chunks...)); err != nil || st.head.Hash != head.Hash || st.head.Number != head.Number {
 		e.o.Logger.Warn("checkpoint is not usable; replaying the journal", "workspace", name, "err", err)
 		return empty, nil
-	case err != nil:
-		return nil, fmt.Errorf("load checkpoint: %w", err)
 	}
 	same, err := e.isOurs(ctx, name, head)
 	if err != nil || !same {
 		return empty, err
 	}
-	st := newState(e.o.Registry, e.o.Faults)
-	if err := st.decode(slices.Concat(chunks...)); err != nil || st.head.Hash != head.Hash {
-		e.o.Logger.Warn("checkpoint is not usable; replaying the journal", "workspace", name, "err", err)
-		return empty, nil
-	}
 	return st, nil
 }
 
 // isOurs says whether the journal holds the commit the checkpoint was made at.
+// A journal that ends before it has lost what was acknowledged, and would be
+// gone on with as if that had never been: ErrDamaged.
 func (e *Engine) isOurs(ctx context.Context, name string, head Head) (same bool, err error) {
+	newest, err := e.o.Store.Head(ctx, name)
+	if err == nil && newest.Number < head.Number {
+		err = fmt.Errorf("the journal ends at commit %d, its checkpoint is of %d: %w", newest.Number, head.Number, ErrDamaged)
+	}
+	if err != nil {
+		return false, fmt.Errorf("check checkpoint: %w", err)
+	}
 	err = e.o.Store.Journal(ctx, name, head.Number, head.Number, func(c *Commit) error {
 		same = c.Hash == head.Hash
 		return nil

@@ -60,11 +60,15 @@ type Outcome struct {
 }
 
 // Seal computes Hash from Prev and the content.
-func (c *Commit) Seal() {
+func (c *Commit) Seal() { c.Hash = HashOf(c.Prev, c.Encode()) }
+
+// HashOf is the hash of the commit with this content (see Encode) after prev.
+func HashOf(prev Hash, content []byte) (hash Hash) {
 	h := sha256.New()
-	h.Write(c.Prev[:])
-	h.Write(c.Encode())
-	h.Sum(c.Hash[:0])
+	h.Write(prev[:])
+	h.Write(content)
+	h.Sum(hash[:0])
+	return hash
 }
 
 // Encode gives the content of the commit as stored and hashed: all but Prev

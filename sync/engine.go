@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/enroute-field/enroute/internal/fault"
@@ -80,7 +81,8 @@ type Engine struct {
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 
-	creating sync.Mutex // one workspace is created at a time
+	creating sync.Mutex  // one workspace is created at a time
+	failing  atomic.Bool // the last append failed
 
 	mu         sync.RWMutex
 	workspaces map[string]*Workspace
@@ -104,6 +106,23 @@ func (e *Engine) Workspaces(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("list workspaces: %w", err)
 	}
 	return names, nil
+}
+
+// Healthy gives the error that stands between the engine and its work: the
+// store cannot be read, or an append failed and it cannot be written yet.
+func (e *Engine) Healthy(ctx context.Context) error {
+	if _, err := e.Workspaces(ctx); err != nil {
+		return err
+	}
+	if !e.failing.Load() {
+		return nil
+	}
+	try := map[string][]byte{"written": e.o.Clock().UTC().AppendFormat(nil, time.RFC3339)}
+	if err := e.o.Store.SaveNotes(ctx, "", try); err != nil {
+		return fmt.Errorf("nothing can be written: %w", err)
+	}
+	e.failing.Store(false)
+	return nil
 }
 
 // Open finds a workspace; fault NotFound if there is none of that name. It is

@@ -319,7 +319,7 @@ func (v *verifier) checkpoint(ctx context.Context) error {
 			v.problem("the checkpoint of commit %d is damaged", head.Number)
 		}
 	} else if !errors.Is(err, ErrMissing) {
-		return err
+		v.problem("the checkpoint cannot be read: %v", err)
 	}
 	e := &Engine{o: Options{Store: v.store, Registry: v.reg, Logger: slog.New(slog.DiscardHandler)}}
 	st, _, _, err := e.restoreState(ctx, v.out.Workspace)

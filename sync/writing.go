@@ -279,6 +279,9 @@ func (m *machine) outcomes(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 		if err != nil {
 			return nil, fmt.Errorf("read outcome of %s: %w", ref.ID, err)
 		}
+		if found[ref.ID] == nil {
+			return nil, fmt.Errorf("outcome of %s is not in commit %d: %w", ref.ID, ref.Commit, ErrDamaged)
+		}
 	}
 	return found, nil
 }
@@ -338,6 +341,7 @@ func (m *machine) appendSurely(ctx context.Context, commits []*Commit) error {
 	wait := 5 * time.Millisecond
 	for i := 0; ; i++ {
 		err := m.e.o.Store.Append(ctx, m.name, commits)
+		m.e.failing.Store(err != nil && !errors.Is(err, ErrConflict))
 		if err == nil || errors.Is(err, ErrConflict) || i == tries {
 			return err
 		}

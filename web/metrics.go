@@ -99,12 +99,12 @@ func (s *Server) healthz(c *call) error {
 }
 
 // readyz says whether the server takes requests: 503 as soon as it stops, or
-// when the engine cannot read its store.
+// when the engine cannot read its store, or not write to it.
 func (s *Server) readyz(c *call) error {
 	if s.stopping.Load() {
 		return unavailable(errStopped)
 	}
-	if _, err := s.o.Engine.Workspaces(c.ctx); err != nil {
+	if err := s.o.Engine.Healthy(c.ctx); err != nil {
 		return unavailable(err)
 	}
 	return c.encode(http.StatusOK, map[string]string{"status": "ready"})

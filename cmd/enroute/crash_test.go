@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Killed ten times in the middle of load, the server has lost nothing it
+// kills, in the environment, is how many times TestKilledUnderLoad kills.
+const kills = "ENROUTE_TEST_KILLS"
+
+// Killed again and again in the middle of load, the server has lost nothing it
 // acknowledged, and what is sent again has no second effect.
 func TestKilledUnderLoad(t *testing.T) {
 	t.Parallel()
@@ -27,8 +31,15 @@ func TestKilledUnderLoad(t *testing.T) {
 	k.start()
 	k.token = k.signIn()
 	before := k.clients()
-	for range 10 {
-		k.round(5 + rand.IntN(60))
+	rounds := 10
+	if text := os.Getenv(kills); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range rounds {
+		k.round(1 + rand.IntN(60))
 	}
 	k.sendAllAgain()
 	if got, want := k.clients(), before+len(k.sent)*perPush; got != want {
@@ -49,6 +60,7 @@ type killing struct {
 	data   string
 	listen string
 	token  string
+	env    []string // besides the test's own
 	cmd    *exec.Cmd
 	log    *output
 
@@ -73,7 +85,7 @@ func (k *killing) start() {
 	k.t.Helper()
 	k.log = &output{}
 	k.cmd = exec.Command(os.Args[0], "serve", "--demo", "--data", k.data, "--listen", k.listen)
-	k.cmd.Env = append(os.Environ(), asProgram+"=1")
+	k.cmd.Env = append(append(os.Environ(), asProgram+"=1"), k.env...)
 	k.cmd.Stdout, k.cmd.Stderr = k.log, k.log
 	if err := k.cmd.Start(); err != nil {
 		k.t.Fatal(err)

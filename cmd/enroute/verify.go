@@ -47,8 +47,13 @@ func (m *Main) verifyAll(ctx context.Context, store sync.Store, registry *sync.R
 	damaged := 0
 	for _, name := range names {
 		v, err := sync.Verify(ctx, store, registry, name)
-		if err != nil {
+		if ctx.Err() != nil {
 			return err
+		}
+		if err != nil { // the other workspaces may be whole
+			fmt.Fprintf(m.Stdout, "workspace %s: %v\n", name, err)
+			damaged++
+			continue
 		}
 		fmt.Fprintf(m.Stdout, "workspace %s: %d commits, %d documents, %d deleted ones, %d outcomes, %d lists compared: %s\n",
 			name, v.Commits, v.Documents, v.Deleted, v.Outcomes, v.Lists, verdict(v))

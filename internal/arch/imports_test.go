@@ -33,9 +33,10 @@ func rules() map[string]rule {
 		"clients": {may: []string{"sync", "company", "internal/..."}, tests: bench},
 		"tasks":   {may: []string{"sync", "company", "clients", "internal/..."}, tests: bench},
 
-		"store/sqlite":    {may: []string{"sync", "internal/..."}, tests: bench},
+		"store/sqlite":    {may: []string{"sync", "internal/..."}, tests: join(bench, "store/faultdisk")},
 		"store/storetest": {may: []string{"sync", "internal/..."}, kit: true},
 		"store/faulty":    {may: []string{"sync", "internal/..."}, tests: bench, kit: true},
+		"store/faultdisk": {kit: true},
 
 		"auth":   {may: []string{"sync", "company", "internal/..."}, tests: bench},
 		"web":    {may: join(domains, "sync", "auth", "internal/..."), tests: join(bench, "device")},
@@ -69,6 +70,7 @@ func modules() map[string][]string {
 		"github.com/alexedwards/argon2id":     {"auth"},
 		"golang.org/x/crypto":                 {"auth"},
 		"modernc.org/sqlite":                  {"store/sqlite", "bench"},
+		"modernc.org/libc":                    {},
 		"pgregory.net/rapid":                  {},
 		"go.uber.org/goleak":                  {},
 	}

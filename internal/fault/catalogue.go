@@ -134,7 +134,7 @@ var catalogue = map[Code]entry{
 	SignatureRequired: {422, "This task needs a signature before it can be completed.", "Cette tâche exige une signature avant d'être terminée."},
 	WeakPassword:      {422, "A password needs at least {min} characters.", "Un mot de passe doit avoir au moins {min} caractères."},
 	TooManyRequests:   {429, "Too many attempts; please wait.", "Trop de tentatives; veuillez patienter."},
-	Unavailable:       {503, "The server is starting or stopping; please try again.", "Le serveur démarre ou s'arrête; veuillez réessayer."},
+	Unavailable:       {503, "The server cannot do this just now; please try again.", "Le serveur ne peut pas le faire pour l'instant; veuillez réessayer."},
 
 	Required:      {422, "This is required.", "Ce champ est obligatoire."},
 	WrongType:     {422, "This must be {type}.", "Ceci doit être de type {type}."},

@@ -16,6 +16,8 @@ const numberBits = 40
 // place of a commit in the journal table.
 func place(ws int64, number uint64) int64 { return ws<<numberBits | int64(number) }
 
+func numberAt(place int64) uint64 { return uint64(place) & (1<<numberBits - 1) }
+
 // Limits of what is gathered into one transaction.
 const (
 	maxGroup      = 256
@@ -279,8 +281,9 @@ func (in inserts) add(ws int64, c *sync.Commit, content []byte) error {
 		return err
 	}
 	for i := range c.Changes {
-		v := &c.Changes[i]
-		if _, err := in.document.ExecContext(in.ctx, ws, v.Kind, v.ID, c.Number, v.Scope, v.Deleted, v.Body, v.Marks); err != nil {
+		v := c.Changes[i]
+		v.Rev = c.Number
+		if _, err := in.document.ExecContext(in.ctx, ws, v.Kind, v.ID, c.Number, v.Scope, v.Deleted, v.Body, v.Marks, checksum(ws, &v)); err != nil {
 			return fmt.Errorf("document %s: %w", v.Key, err)
 		}
 	}
@@ -306,6 +309,5 @@ func scanHead(row *sql.Row) (sync.Head, error) {
 	if err != nil {
 		return sync.Head{}, fmt.Errorf("read head: %w", err)
 	}
-	number := uint64(at) & (1<<numberBits - 1)
-	return sync.Head{Number: number, Hash: sync.Hash(hash), At: time.UnixMicro(micros).UTC()}, nil
+	return sync.Head{Number: numberAt(at), Hash: sync.Hash(hash), At: time.UnixMicro(micros).UTC()}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 
@@ -84,6 +85,27 @@ func (f *facts) pack() []byte {
 func appendText(buf []byte, s string) []byte {
 	buf = binary.AppendUvarint(buf, uint64(len(s)))
 	return append(buf, s...)
+}
+
+// rowOf packs facts for the row of a document, with a checksum (CRC-32C) of
+// them and its id.
+func (f *facts) rowOf(id string) []byte {
+	packed := f.pack()
+	return binary.LittleEndian.AppendUint32(packed, sumOf(id, packed))
+}
+
+func sumOf(id string, packed []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Checksum([]byte(id), table), table, packed)
+}
+
+// readRow reads what rowOf wrote.
+func readRow(id string, row []byte) (facts, error) {
+	packed := row[:max(0, len(row)-4)]
+	if len(row) < 4 || binary.LittleEndian.Uint32(row[len(packed):]) != sumOf(id, packed) {
+		return facts{}, fmt.Errorf("row of a list: %w", sync.ErrDamaged)
+	}
+	return unpack(packed)
 }
 
 // unpack reads what pack wrote.

@@ -3,8 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/google/uuid"
 
@@ -72,12 +74,10 @@ func (r *reader) window(ctx context.Context, ws int64, from, to uint64) ([]*sync
 	defer func() { _ = rows.Close() }() // its error is in rows.Err
 	var out []*sync.Commit
 	for size := 0; size < windowBytes && rows.Next(); {
-		c, n, err := scanCommit(rows)
+		next := from + uint64(len(out))
+		c, n, err := scanCommit(rows, place(ws, next))
 		if err != nil {
-			return nil, err
-		}
-		if c.Number != from+uint64(len(out)) {
-			return nil, fmt.Errorf("commit %d is missing: %w", from+uint64(len(out)), sync.ErrDamaged)
+			return nil, fmt.Errorf("commit %d: %w", next, err)
 		}
 		out = append(out, c)
 		size += n
@@ -88,22 +88,30 @@ func (r *reader) window(ctx context.Context, ws int64, from, to uint64) ([]*sync
 	return out, rows.Err()
 }
 
-// scanCommit also gives the size of the content.
-func scanCommit(rows *sql.Rows) (*sync.Commit, int, error) {
+// scanCommit reads the commit that must be at a place and have its hash; it
+// also gives the size of the content.
+func scanCommit(rows *sql.Rows, place int64) (*sync.Commit, int, error) {
 	var at int64
 	var prev, hash, content []byte
 	if err := rows.Scan(&at, &prev, &hash, &content); err != nil {
 		return nil, 0, err
 	}
-	c, err := sync.DecodeCommit(content)
+	if at != place {
+		return nil, 0, fmt.Errorf("another is at its place: %w", sync.ErrDamaged)
+	}
+	var c sync.Commit
+	if len(prev) != len(c.Prev) || len(hash) != len(c.Hash) || sync.HashOf(sync.Hash(prev), content) != sync.Hash(hash) {
+		return nil, 0, fmt.Errorf("content and hash do not agree: %w", sync.ErrDamaged)
+	}
+	read, err := sync.DecodeCommit(content)
 	if err != nil {
 		return nil, 0, err
 	}
-	if c.Number != uint64(at)&(1<<numberBits-1) || len(prev) != len(c.Prev) || len(hash) != len(c.Hash) {
-		return nil, 0, fmt.Errorf("commit %d at the place of another: %w", c.Number, sync.ErrDamaged)
+	if read.Number != numberAt(at) {
+		return nil, 0, fmt.Errorf("its content is that of commit %d: %w", read.Number, sync.ErrDamaged)
 	}
-	c.Prev, c.Hash = sync.Hash(prev), sync.Hash(hash)
-	return c, len(content), nil
+	read.Prev, read.Hash = sync.Hash(prev), sync.Hash(hash)
+	return read, len(content), nil
 }
 
 // Documents implements sync.Store.
@@ -131,9 +139,29 @@ func (s *Store) Documents(ctx context.Context, workspace string, keys []sync.Key
 	return found, nil
 }
 
+// scanVersion reads a row of documents and sees to it that it is whole.
 func scanVersion(r *sql.Rows) (v sync.Version, err error) {
-	err = r.Scan(&v.Kind, &v.ID, &v.Rev, &v.Scope, &v.Deleted, &v.Body, &v.Marks)
-	return v, err
+	var ws int64
+	var sum uint32
+	if err := r.Scan(&ws, &v.Kind, &v.ID, &v.Rev, &v.Scope, &v.Deleted, &v.Body, &v.Marks, &sum); err != nil {
+		return v, err
+	}
+	if sum != checksum(ws, &v) {
+		return v, fmt.Errorf("document %s@%d: %w", v.Key, v.Rev, sync.ErrDamaged)
+	}
+	return v, nil
+}
+
+// checksum of a row of documents (CRC-32C): what phones are told must be what
+// was written, and SQLite keeps no checksums of its own.
+func checksum(ws int64, v *sync.Version) uint32 {
+	head := appendText(appendText(appendText(make([]byte, 0, 256), v.Kind), v.ID), v.Scope)
+	head = binary.AppendUvarint(binary.AppendUvarint(head, uint64(ws)), v.Rev)
+	if head = binary.AppendUvarint(head, uint64(len(v.Body))); v.Deleted {
+		head = append(head, 1)
+	}
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Update(crc32.Checksum(head, table), table, v.Body), table, v.Marks)
 }
 
 // Outcomes implements sync.Store.

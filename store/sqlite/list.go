@@ -233,7 +233,7 @@ func each(rows *sql.Rows, err error, yield func(id string, f *facts) error) erro
 		if err := rows.Scan(&id, &packed); err != nil {
 			return err
 		}
-		f, err := unpack(packed)
+		f, err := readRow(id, packed)
 		if err != nil {
 			return fmt.Errorf("document %s: %w", id, err)
 		}

@@ -26,7 +26,7 @@ func listsPath(path string) string {
 
 // listsFormat is raised when the tables below change: a file of another
 // format is made anew.
-const listsFormat = 1
+const listsFormat = 2
 
 // listsSchema is of the second file. All in it can be made anew from the
 // journal, so it may be lost, and its commits do not wait for the disk.
@@ -100,8 +100,8 @@ var (
 
 // openLists opens the writing connection to the file of the projections. One
 // that is not of use is thrown away, to be made anew.
-func openLists(ctx context.Context, path string, journal *sql.DB, idx sync.Indexer, log *slog.Logger) (*sql.DB, error) {
-	db, err := openListsFile(path)
+func openLists(ctx context.Context, path, vfs string, journal *sql.DB, idx sync.Indexer, log *slog.Logger) (*sql.DB, error) {
+	db, err := openListsFile(path, vfs)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func openLists(ctx context.Context, path string, journal *sql.DB, idx sync.Index
 	if err := discard(path); err != nil {
 		return nil, err
 	}
-	if db, err = openListsFile(path); err != nil {
+	if db, err = openListsFile(path, vfs); err != nil {
 		return nil, err
 	}
 	if err := makeLists(ctx, db, idx); err != nil {
@@ -128,11 +128,11 @@ func openLists(ctx context.Context, path string, journal *sql.DB, idx sync.Index
 	return db, nil
 }
 
-func openListsFile(path string) (*sql.DB, error) {
+func openListsFile(path, vfs string) (*sql.DB, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	return openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
+	return openDB(path, vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
 		"wal_autocheckpoint(4000)", "journal_size_limit(33554432)", "cache_size(-4096)")
 }
 

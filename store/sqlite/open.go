@@ -15,13 +15,17 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// openDB opens a pool of connections that all run the pragmas first.
-func openDB(path string, conns int, pragmas ...string) (*sql.DB, error) {
+// openDB opens a pool of connections that all run the pragmas first. vfs is
+// the name of one of SQLite's; "" is the system's files.
+func openDB(path, vfs string, conns int, pragmas ...string) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
 	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	if vfs != "" {
+		q.Set("vfs", vfs)
+	}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: q.Encode()}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
@@ -53,7 +57,7 @@ func private(path string) error {
 // one process serves from it; closing gives it back, and so does the end of
 // the process. It is SQLite's own locking, since that works alike everywhere.
 func lockFile(ctx context.Context, path string) (io.Closer, error) {
-	db, err := openDB(path+".lock", 1, "locking_mode(exclusive)")
+	db, err := openDB(path+".lock", "", 1, "locking_mode(exclusive)")
 	if err != nil {
 		return nil, err
 	}

@@ -83,19 +83,14 @@ func (p *projector) moved(ws int64, _ string, head uint64) { p.progress.appended
 
 // resume reads how far the projections are.
 func (p *projector) resume(ctx context.Context) error {
-	rows, err := p.r.db.QueryContext(ctx, `SELECT ws,
-		(SELECT max(place) FROM journal WHERE place < (w.ws + 1) << 40) & ((1 << 40) - 1) FROM workspaces AS w`)
-	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
-		var ws int64
-		t := &track{}
-		err := r.Scan(&ws, &t.head)
-		p.progress.of[ws] = t
-		return struct{}{}, err
-	})
+	heads, err := p.r.heads(ctx)
 	if err != nil {
 		return err
 	}
-	rows, err = p.db.QueryContext(ctx, `SELECT ws, projected FROM progress`)
+	for ws, head := range heads {
+		p.progress.of[ws] = &track{head: head}
+	}
+	rows, err := p.db.QueryContext(ctx, `SELECT ws, projected FROM progress`)
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var ws int64
 		var projected uint64

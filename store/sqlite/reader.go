@@ -25,20 +25,20 @@ type reader struct {
 }
 
 // openReader opens conns connections to either file.
-func openReader(ctx context.Context, path string, conns int) (*reader, error) {
+func openReader(ctx context.Context, path, vfs string, conns int) (*reader, error) {
 	r := &reader{ws: interned{of: map[string]int64{}}, gathers: defaultLimits()}
 	var err error
-	if r.db, err = openReading(ctx, path, conns, r.statements()); err != nil {
+	if r.db, err = openReading(ctx, path, vfs, conns, r.statements()); err != nil {
 		return nil, err
 	}
-	if r.listed, err = openReading(ctx, listsPath(path), conns, r.lists()); err != nil {
+	if r.listed, err = openReading(ctx, listsPath(path), vfs, conns, r.lists()); err != nil {
 		return nil, errors.Join(err, r.db.Close())
 	}
 	return r, nil
 }
 
-func openReading(ctx context.Context, path string, conns int, all []statement) (*sql.DB, error) {
-	db, err := openDB(path, conns, "busy_timeout(10000)", "query_only(1)", "cache_size(-2048)")
+func openReading(ctx context.Context, path, vfs string, conns int, all []statement) (*sql.DB, error) {
+	db, err := openDB(path, vfs, conns, "busy_timeout(10000)", "query_only(1)", "cache_size(-2048)")
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (r *reader) statements() []statement {
 		{&r.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
 		{&r.workspaces, `SELECT name FROM workspaces ORDER BY name`},
 		{&r.journal, `SELECT place, prev, hash, content FROM journal WHERE place >= ? AND place <= ? ORDER BY place`},
-		{&r.documents, `SELECT d.kind, d.id, d.rev, d.scope, d.deleted, d.body, d.marks
+		{&r.documents, `SELECT d.ws, d.kind, d.id, d.rev, d.scope, d.deleted, d.body, d.marks, d.sum
 			FROM json_each(?) AS k CROSS JOIN documents AS d
 			ON d.ws = ? AND d.kind = k.value ->> 0 AND d.id = k.value ->> 1`},
 		{&r.outcomes, `SELECT o.id, o.digest, o.number

@@ -170,7 +170,7 @@ func (u *update) listed(list int64, id string) (l listing, err error) {
 	if err != nil {
 		return listing{}, err
 	}
-	l.facts, err = unpack(packed)
+	l.facts, err = readRow(id, packed)
 	return l, err
 }
 
@@ -221,11 +221,11 @@ func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
 		_, err := u.dropListed.ExecContext(u.ctx, doc)
 		return doc, err
 	case doc != 0:
-		_, err := u.setListed.ExecContext(u.ctx, r.rev, f.pack(), doc)
+		_, err := u.setListed.ExecContext(u.ctx, r.rev, f.rowOf(r.key.ID), doc)
 		return doc, err
 	}
 	u.growth[list]++
-	res, err := u.addListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.pack())
+	res, err := u.addListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.rowOf(r.key.ID))
 	if err != nil {
 		return 0, err
 	}

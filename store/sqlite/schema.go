@@ -35,7 +35,8 @@ CREATE TABLE documents (
 	scope TEXT NOT NULL,
 	deleted INTEGER NOT NULL,
 	body BLOB NOT NULL,
-	marks BLOB
+	marks BLOB,
+	sum INTEGER NOT NULL -- checksum of the other columns but doc
 );
 CREATE UNIQUE INDEX documents_key ON documents (ws, kind, id);
 CREATE TABLE outcomes (

@@ -47,7 +47,7 @@ func script(t *testing.T, db *sql.DB, text string) {
 // raw opens a file past the store.
 func raw(t *testing.T, path string) *sql.DB {
 	t.Helper()
-	db, err := openDB(path, 1)
+	db, err := openDB(path, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,6 +313,70 @@ func TestDamage(t *testing.T) {
 			err := s.Journal(t.Context(), "w", 1, 0, func(*sync.Commit) error { return nil })
 			if !errors.Is(err, sync.ErrDamaged) {
 				t.Fatalf("journal gave %v", err)
+			}
+		})
+	}
+}
+
+// TestDamagedRows: a row that was changed behind the store's back is told.
+func TestDamagedRows(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]string{
+		"body":  "UPDATE documents SET body = replace(body, 'C-1', 'C-2')",
+		"marks": "UPDATE documents SET marks = NULL",
+		"scope": "UPDATE documents SET scope = 'client:other'",
+		"rev":   "UPDATE documents SET rev = 2",
+		"gone":  "UPDATE documents SET deleted = 1",
+		"facts": "UPDATE listed SET facts = CAST(replace(facts, 'c-1', 'c-2') AS BLOB)",
+		"id":    "UPDATE listed SET id = id || 'x'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := newStore(t)
+			c, _ := follow(sync.Head{}, benchClient(1))
+			if err := s.Append(t.Context(), "w", []*sync.Commit{c}); err != nil {
+				t.Fatal(err)
+			}
+			q := sync.Query{Kind: "client", Limit: 1}
+			if _, err := s.List(t.Context(), "w", 1, q); err != nil {
+				t.Fatal(err)
+			}
+			db := s.writer.db
+			if strings.Contains(damage, "listed") {
+				db = s.lists
+			}
+			script(t, db, damage)
+			_, err := s.Documents(t.Context(), "w", []sync.Key{benchClient(1).Key})
+			_, listed := s.List(t.Context(), "w", 1, q)
+			if !errors.Is(err, sync.ErrDamaged) && !errors.Is(listed, sync.ErrDamaged) {
+				t.Fatalf("document gave %v, list %v", err, listed)
+			}
+		})
+	}
+}
+
+// TestLostWorkspace: a workspace that is not to be found any more, or has no
+// commits, is not made anew.
+func TestLostWorkspace(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]string{
+		"all commits":      "DELETE FROM journal WHERE place >> 40 = 2",
+		"first workspace":  "DELETE FROM workspaces WHERE ws = 1",
+		"second workspace": "DELETE FROM workspaces WHERE ws = 2",
+		"all workspaces":   "DELETE FROM workspaces",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, path := newStore(t)
+			for _, workspace := range []string{"v", "w"} {
+				c, _ := follow(sync.Head{}, benchClient(1))
+				must(t, s.Append(t.Context(), workspace, []*sync.Commit{c}))
+			}
+			must(t, s.Close())
+			must(t, discard(listsPath(path)))
+			change(t, path, damage)
+			if _, err := Open(t.Context(), path, benchRegistry(t), Options{}); !errors.Is(err, sync.ErrDamaged) {
+				t.Fatalf("open gave %v", err)
 			}
 		})
 	}

@@ -42,6 +42,7 @@ var _ sync.Store = (*Store)(nil)
 type Options struct {
 	Logger    *slog.Logger // nil: logs nothing
 	ReadConns int          // how many queries run at once; 0: 4
+	VFS       string       // SQLite's name of what the file is on, for tests with bad disks; "": the system's files
 }
 
 // Store is a SQLite file as a sync.Store.
@@ -80,13 +81,13 @@ func Open(ctx context.Context, path string, idx sync.Indexer, opts Options) (*St
 
 func (s *Store) start(ctx context.Context, path string, opts Options) (err error) {
 	ctx = context.WithoutCancel(ctx) // what is started here ends by Close
-	if s.writer, err = openWriter(ctx, path); err != nil {
+	if s.writer, err = openWriter(ctx, path, opts.VFS); err != nil {
 		return err
 	}
-	if s.lists, err = openLists(ctx, listsPath(path), s.writer.db, s.index, opts.Logger); err != nil {
+	if s.lists, err = openLists(ctx, listsPath(path), opts.VFS, s.writer.db, s.index, opts.Logger); err != nil {
 		return err
 	}
-	if s.reader, err = openReader(ctx, path, opts.ReadConns); err != nil {
+	if s.reader, err = openReader(ctx, path, opts.VFS, opts.ReadConns); err != nil {
 		return err
 	}
 	if s.projector, err = startProjector(ctx, s.lists, s.reader, s.index, opts.Logger); err != nil {

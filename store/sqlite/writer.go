@@ -20,11 +20,11 @@ type writer struct {
 // errCommit marks an error of COMMIT itself, after which nobody knows.
 var errCommit = errors.New("commit failed")
 
-func openWriter(ctx context.Context, path string) (*writer, error) {
+func openWriter(ctx context.Context, path, vfs string) (*writer, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	db, err := openDB(path, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
+	db, err := openDB(path, vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
 		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-4096)")
 	if err != nil {
 		return nil, err
@@ -46,10 +46,10 @@ func (w *writer) statements() []statement {
 		{&w.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
 		{&w.addWorkspace, `INSERT INTO workspaces (name) VALUES (?)`},
 		{&w.addCommit, `INSERT INTO journal (place, prev, hash, at, content) VALUES (?, ?, ?, ?, ?)`},
-		{&w.putDocument, `INSERT INTO documents (ws, kind, id, rev, scope, deleted, body, marks)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		{&w.putDocument, `INSERT INTO documents (ws, kind, id, rev, scope, deleted, body, marks, sum)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (ws, kind, id) DO UPDATE SET rev = excluded.rev, scope = excluded.scope,
-				deleted = excluded.deleted, body = excluded.body, marks = excluded.marks
+				deleted = excluded.deleted, body = excluded.body, marks = excluded.marks, sum = excluded.sum
 			WHERE excluded.rev >= rev`},
 		{&w.addOutcome, `INSERT INTO outcomes (ws, id, digest, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`},
 		{&w.putNote, `INSERT INTO notes (workspace, key, value) VALUES (?, ?, ?)
