@@ -29,7 +29,7 @@ func listsPath(path string) string {
 const listsFormat = 2
 
 // listsSchema is of the second file. All in it can be made anew from the
-// journal, so it may be lost, and its commits do not wait for the disk.
+// journal, so it may be lost.
 const listsSchema = `
 -- indexer is the version of the indexer that made the lists.
 CREATE TABLE made (indexer TEXT NOT NULL);
@@ -128,11 +128,14 @@ func openLists(ctx context.Context, path, vfs string, journal *sql.DB, idx sync.
 	return db, nil
 }
 
+// openListsFile has its commits wait for the disk, though lists may be lost: a
+// sync that fails makes the system forget what it was to write, and SQLite
+// would build on that. Few commits come, and no append waits for them.
 func openListsFile(path, vfs string) (*sql.DB, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	return openDB(path, vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
+	return openDB(path, vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
 		"wal_autocheckpoint(4000)", "journal_size_limit(33554432)", "cache_size(-4096)")
 }
 
