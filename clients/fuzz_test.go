@@ -144,7 +144,7 @@ func FuzzCell(f *testing.F) {
 		}
 		checkFields(t, rows[0].Fields)
 		path := strings.Split(name, ".")
-		v := any(map[string]any(rows[0].Fields))
+		v := any(rows[0].Fields)
 		for _, member := range path {
 			m, _ := v.(map[string]any)
 			v = m[member]

@@ -139,7 +139,7 @@ func (w *merging) nothingIsLost(rt *rapid.T) {
 	}
 	for i, side := range []Fields{memberwise(w.first, w.doc.Fields), memberwise(w.second, one.Fields)} {
 		for path, v := range leaves(side, "") {
-			if was, _ := lookUp(map[string]any(w.doc.Fields), strings.Split(path, ".")); i == 0 && equal(was, v) {
+			if was, _ := lookUp(w.doc.Fields, strings.Split(path, ".")); i == 0 && equal(was, v) {
 				continue // nothing was changed
 			}
 			if !w.kept(two.Fields, conflicts, path, v) {
@@ -156,7 +156,7 @@ func (w *merging) nothingIsLost(rt *rapid.T) {
 // kept says whether the value stands at the path, or in the conflict about it
 // or about what it is part of.
 func (w *merging) kept(f Fields, conflicts []Conflict, path string, v any) bool {
-	if now, _ := lookUp(map[string]any(f), strings.Split(path, ".")); equal(now, v) {
+	if now, _ := lookUp(f, strings.Split(path, ".")); equal(now, v) {
 		return true
 	}
 	return slices.ContainsFunc(conflicts, func(c Conflict) bool {
@@ -212,7 +212,7 @@ func (w *merging) nobodyContradictsHimself(rt *rapid.T) {
 			rt.Fatalf("who has seen commit %d contradicts it: %v", base, conflicts)
 		}
 		for path, v := range leaves(w.second, "") {
-			if got, _ := lookUp(map[string]any(two.Fields), strings.Split(path, ".")); !equal(got, v) {
+			if got, _ := lookUp(two.Fields, strings.Split(path, ".")); !equal(got, v) {
 				rt.Fatalf("%s was set to %v and is %v", path, v, got)
 			}
 		}

@@ -60,7 +60,7 @@ func FuzzUnset(f *testing.F) {
 		if json.Unmarshal(data, &sent) != nil {
 			return
 		}
-		before, paths := clone(map[string]any(sent)), strings.Split(list, ",")
+		before, paths := clone(sent), strings.Split(list, ",")
 		in := &intent{set: sent}
 		if err := in.clear(paths); err != nil {
 			if !fault.Is(err, fault.InvalidInput) {
@@ -68,7 +68,7 @@ func FuzzUnset(f *testing.F) {
 			}
 			return
 		}
-		if !equal(map[string]any(sent), before) {
+		if !equal(sent, before) {
 			t.Fatalf("%s: the sender's fields became %v", data, sent)
 		}
 		last := paths[len(paths)-1]

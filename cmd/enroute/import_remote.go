@@ -176,7 +176,7 @@ func understand(res *http.Response, answer []byte, into any) (*problem, time.Dur
 	switch {
 	case res.StatusCode == http.StatusServiceUnavailable:
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // absent: ask again in a moment
-		return nil, min(max(time.Duration(seconds), 1), longestWait) * time.Second, errors.New(p.Detail)
+		return nil, time.Duration(min(max(seconds, 1), longestWait)) * time.Second, errors.New(p.Detail)
 	case res.StatusCode >= 500 || res.StatusCode == http.StatusUnauthorized && res.Request.URL.Path != "/v1/login":
 		return nil, 0, errors.New(p.Detail)
 	}
