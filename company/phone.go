@@ -2,6 +2,7 @@ package company
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -18,6 +19,12 @@ var extension = regexp.MustCompile(`(?i)[\s,;(\-]*(?:\bposte|\bp\.|\bext\b\.?|\b
 // without a country are of the region (ISO 3166-1 alpha-2). What is no
 // telephone number gives "".
 func E164(typed, region string) string {
+	if number := plainNorthAmerican(typed, region); number != nil {
+		if !valid(number, region) {
+			return ""
+		}
+		return "+1" + strconv.FormatUint(number.GetNationalNumber(), 10)
+	}
 	if strings.ContainsAny(typed, "xXpP#") { // else there is none, and looking for it costs as much as the rest
 		typed = extension.ReplaceAllString(typed, "")
 	}
@@ -27,6 +34,38 @@ func E164(typed, region string) string {
 	}
 	return phonenumbers.Format(number, phonenumbers.E164)
 }
+
+// plainNorthAmerican reads ten digits, with usual signs between them, as a
+// number of the plan that the region is part of; nil if they are anything else.
+// Most numbers are such, and reading them as if they might be written in any
+// of the world's ways was a sixth of the work of a push of clients.
+func plainNorthAmerican(typed, region string) *phonenumbers.PhoneNumber {
+	if phonenumbers.GetCountryCodeForRegion(region) != northAmerica {
+		return nil
+	}
+	var national uint64
+	digits := 0
+	for i := range len(typed) {
+		switch c := typed[i]; {
+		case c >= '0' && c <= '9':
+			national, digits = national*10+uint64(c-'0'), digits+1
+		case digits == 0 && c == '(', digits > 0 && strings.IndexByte(" -.)", c) >= 0:
+		default:
+			return nil
+		}
+		if digits > 10 {
+			return nil
+		}
+	}
+	if national < 2e9 { // fewer digits, or a prefix before them
+		return nil
+	}
+	code := int32(northAmerica)
+	return &phonenumbers.PhoneNumber{CountryCode: &code, NationalNumber: &national}
+}
+
+// northAmerica is the country code of the North American Numbering Plan.
+const northAmerica = 1
 
 // valid says whether there can be such a number. Most are of the company's own
 // region, which is one to look at instead of the 25 that share code 1.

@@ -3,6 +3,7 @@ package company_test
 import (
 	"testing"
 
+	"github.com/nyaruka/phonenumbers"
 	"pgregory.net/rapid"
 
 	"github.com/enroute-field/enroute/company"
@@ -52,6 +53,27 @@ func TestE164OfANumberIsItself(t *testing.T) {
 		behind := rapid.SampledFrom([]string{" poste ", " p. ", " ext. ", "x", " #"}).Draw(t, "behind")
 		if got := company.E164(number+behind+"22", "FR"); got != number {
 			t.Fatalf("with %q22: %q, want %q", behind, got, number)
+		}
+	})
+}
+
+// What is read the short way is what the library reads, signs in odd places
+// and numbers that cannot be included.
+func TestE164AsTheLibrary(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		typed := rapid.OneOf(
+			rapid.StringMatching(`\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}`),
+			rapid.StringMatching(`[-0-9 .()+]{8,16}`),
+			rapid.StringMatching(`[ (]?[0-9]{3}[)(. -]{0,2}[0-9]{3}[. -]{0,3}[0-9]{4}[ )]?`),
+		).Draw(t, "typed")
+		region := rapid.SampledFrom([]string{"CA", "US", "JM", "FR", "PL", ""}).Draw(t, "region")
+		want := ""
+		if number, err := phonenumbers.Parse(typed, region); err == nil && phonenumbers.IsValidNumber(number) {
+			want = phonenumbers.Format(number, phonenumbers.E164)
+		}
+		if got := company.E164(typed, region); got != want {
+			t.Fatalf("E164(%q, %q) = %q, the library reads %q", typed, region, got, want)
 		}
 	})
 }
