@@ -29,6 +29,8 @@ func (m *Mutation) Key() Key { return Key{m.Kind, m.DocID} }
 type PushRequest struct {
 	SentAt    time.Time // the device's clock when it sent this; zero: as received
 	Mutations []Mutation
+
+	digests [][16]byte // of the mutations' contents, once computed
 }
 
 // Limits of a push.

@@ -21,7 +21,12 @@ func (b *batch) push(ctx context.Context, a Actor, presented uint64, req *PushRe
 		return nil, fault.New(fault.PushTooLarge)
 	}
 	w.offline, w.presented, w.sent = true, presented, req.SentAt
-	results, err := w.pushAll(ctx, req.Mutations)
+	if req.digests == nil { // not prepared
+		if req.digests, err = digestsOf(req.Mutations); err != nil {
+			return nil, err
+		}
+	}
+	results, err := w.pushAll(ctx, req)
 	if err == nil {
 		var st *staged
 		if st, err = w.stage(Cause{Kind: "push"}); err == nil {
@@ -33,8 +38,9 @@ func (b *batch) push(ctx context.Context, a Actor, presented uint64, req *PushRe
 	return nil, err
 }
 
-func (w *work) pushAll(ctx context.Context, muts []Mutation) ([]Result, error) {
-	p := pushing{w: w, ctx: ctx, refused: map[Key]bool{}}
+func (w *work) pushAll(ctx context.Context, req *PushRequest) ([]Result, error) {
+	p := pushing{w: w, ctx: ctx, refused: map[Key]bool{}, digests: req.digests}
+	muts := req.Mutations
 	results := make([]Result, 0, len(muts))
 	for len(muts) > 0 {
 		n := groupLength(muts)
@@ -61,6 +67,7 @@ type pushing struct {
 	w       *work
 	ctx     context.Context //nolint:containedctx // lives for one push
 	refused map[Key]bool    // documents whose creation was refused
+	digests [][16]byte      // of the mutations still to come
 }
 
 // attempt is one mutation of a group and what became of it.
@@ -100,11 +107,8 @@ func (p *pushing) group(muts []Mutation) ([]Result, error) {
 // known finds out whether the mutation was answered before, or its id used
 // for something else.
 func (p *pushing) known(a *attempt, m *Mutation, earlier []attempt) error {
-	content, err := m.content(nil)
-	if err != nil {
-		return err
-	}
-	a.m, a.digest = m, digestOf(content)
+	a.m, a.digest = m, p.digests[0]
+	p.digests = p.digests[1:]
 	if m.ID == uuid.Nil {
 		a.refuse(fault.Invalid(fault.At("id", fault.Required)))
 		return nil
@@ -137,6 +141,19 @@ func (p *pushing) known(a *attempt, m *Mutation, earlier []attempt) error {
 // refuse answers without recording an outcome.
 func (a *attempt) refuse(e *fault.Error) {
 	a.res, a.same, a.kept = &Result{ID: a.m.ID, Status: Rejected, Error: e}, nil, true
+}
+
+// digestsOf the contents of mutations, in order.
+func digestsOf(muts []Mutation) ([][16]byte, error) {
+	digests := make([][16]byte, len(muts))
+	for i := range muts {
+		content, err := muts[i].content(nil)
+		if err != nil {
+			return nil, err
+		}
+		digests[i] = digestOf(content)
+	}
+	return digests, nil
 }
 
 func digestOf(content []byte) (digest [16]byte) {

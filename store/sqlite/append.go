@@ -192,10 +192,7 @@ func (a *appender) answer(group []*request, verdicts []error) {
 // writeAll writes what may be written. Refusals are verdicts; an error is the
 // transaction's.
 func (a *appender) writeAll(ctx context.Context, tx *sql.Tx, group []*request, verdicts []error) error {
-	ins := inserts{
-		ctx: ctx, commit: tx.StmtContext(ctx, a.w.addCommit),
-		document: tx.StmtContext(ctx, a.w.putDocument), outcome: tx.StmtContext(ctx, a.w.addOutcome),
-	}
+	ins := &inserts{ctx: ctx, w: a.w, tx: tx, commit: tx.StmtContext(ctx, a.w.addCommit)}
 	for i, r := range group {
 		at, err := a.seat(ctx, tx, r.workspace)
 		if err != nil {
@@ -211,7 +208,7 @@ func (a *appender) writeAll(ctx context.Context, tx *sql.Tx, group []*request, v
 			return err
 		}
 	}
-	return nil
+	return ins.finish()
 }
 
 // seat of a workspace as this transaction sees it.
@@ -250,7 +247,7 @@ func (a *appender) standing(ctx context.Context, tx *sql.Tx, at seat, commits []
 }
 
 // add the commits of a request that follow the head.
-func (a *appender) add(ctx context.Context, tx *sql.Tx, ins inserts, at seat, r *request) (seat, error) {
+func (a *appender) add(ctx context.Context, tx *sql.Tx, ins *inserts, at seat, r *request) (seat, error) {
 	if at.ws == 0 {
 		res, err := tx.StmtContext(ctx, a.w.addWorkspace).ExecContext(ctx, r.workspace)
 		if err != nil {
@@ -269,29 +266,39 @@ func (a *appender) add(ctx context.Context, tx *sql.Tx, ins inserts, at seat, r 
 	return at, nil
 }
 
-// inserts are the statements of one transaction.
+// inserts are the rows of one transaction: commits are written as they come,
+// documents and outcomes of all of them together.
 type inserts struct {
-	ctx                       context.Context
-	commit, document, outcome *sql.Stmt
+	ctx                 context.Context
+	w                   *writer
+	tx                  *sql.Tx
+	commit              *sql.Stmt
+	documents, outcomes []any
 }
 
 // add one commit with its documents and outcomes.
-func (in inserts) add(ws int64, c *sync.Commit, content []byte) error {
+func (in *inserts) add(ws int64, c *sync.Commit, content []byte) error {
 	if _, err := in.commit.ExecContext(in.ctx, place(ws, c.Number), c.Prev[:], c.Hash[:], c.At.UnixMicro(), content); err != nil {
 		return err
 	}
 	for i := range c.Changes {
 		v := c.Changes[i]
 		v.Rev = c.Number
-		if _, err := in.document.ExecContext(in.ctx, ws, v.Kind, v.ID, c.Number, v.Scope, v.Deleted, v.Body, v.Marks, checksum(ws, &v)); err != nil {
-			return fmt.Errorf("document %s: %w", v.Key, err)
-		}
+		in.documents = append(in.documents, ws, v.Kind, v.ID, c.Number, v.Scope, v.Deleted, v.Body, v.Marks, checksum(ws, &v))
 	}
 	for i := range c.Outcomes {
 		o := &c.Outcomes[i]
-		if _, err := in.outcome.ExecContext(in.ctx, ws, o.ID[:], o.Digest[:], c.Number); err != nil {
-			return fmt.Errorf("outcome %s: %w", o.ID, err)
-		}
+		in.outcomes = append(in.outcomes, ws, o.ID[:], o.Digest[:], c.Number)
+	}
+	return nil
+}
+
+func (in *inserts) finish() error {
+	if err := in.w.documents.insert(in.ctx, in.tx, in.documents); err != nil {
+		return fmt.Errorf("write documents: %w", err)
+	}
+	if err := in.w.outcomes.insert(in.ctx, in.tx, in.outcomes); err != nil {
+		return fmt.Errorf("write outcomes: %w", err)
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ type projector struct {
 	setProjected                                *sql.Stmt
 	addHistory                                  *sql.Stmt
 	getListed, addListed, setListed, dropListed *sql.Stmt
-	addEntry, addEntries, dropEntry             *sql.Stmt
+	dropEntry                                   *sql.Stmt
+	entries                                     bulk
 	addWords, dropWords                         *sql.Stmt
 }
 
@@ -40,8 +41,9 @@ func startProjector(ctx context.Context, db *sql.DB, r *reader, idx sync.Indexer
 	p := &projector{
 		db: db, r: r, index: idx, log: log, progress: newProgress(),
 		closing: make(chan struct{}), done: make(chan struct{}),
+		entries: bulk{into: `INSERT INTO entries (col, ord, id, exact, least, doc) VALUES`, columns: 6},
 	}
-	if err := prepare(ctx, db, p.writes()); err != nil {
+	if err := prepare(ctx, db, append(p.writes(), p.entries.statements()...)); err != nil {
 		return nil, err
 	}
 	var err error
@@ -64,8 +66,6 @@ func (p *projector) writes() []statement {
 		{&p.addListed, `INSERT INTO listed (list, id, rev, facts) VALUES (?, ?, ?, ?)`},
 		{&p.setListed, `UPDATE listed SET rev = ?, facts = ? WHERE doc = ?`},
 		{&p.dropListed, `DELETE FROM listed WHERE doc = ?`},
-		{&p.addEntry, addEntriesQuery(1)},
-		{&p.addEntries, addEntriesQuery(entriesAtOnce)},
 		{&p.dropEntry, `DELETE FROM entries WHERE col = ? AND ord = ? AND id = ? AND exact = ?`},
 		{&p.addWords, `INSERT INTO search (rowid, words) VALUES (?, ?)`},
 		{&p.dropWords, `DELETE FROM search WHERE rowid = ?`},

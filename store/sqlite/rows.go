@@ -64,8 +64,9 @@ type update struct {
 
 	list, column, grow, growColumn, setMany     *sql.Stmt
 	getListed, addListed, setListed, dropListed *sql.Stmt
-	addEntry, addEntries, dropEntry             *sql.Stmt
-	addWords, dropWords, addHistory             *sql.Stmt
+	dropEntry, addWords, dropWords, addHistory  *sql.Stmt
+	tx                                          *sql.Tx
+	entries                                     *bulk
 }
 
 // entryRow is a row of the table entries.
@@ -95,7 +96,7 @@ func (p *projector) begin(ctx context.Context, tx *sql.Tx) *update {
 		list: in(p.catalog.list), column: in(p.catalog.column),
 		grow: in(p.catalog.grow), growColumn: in(p.catalog.growColumn), setMany: in(p.catalog.setMany),
 		getListed: in(p.getListed), addListed: in(p.addListed), setListed: in(p.setListed), dropListed: in(p.dropListed),
-		addEntry: in(p.addEntry), addEntries: in(p.addEntries), dropEntry: in(p.dropEntry),
+		dropEntry: in(p.dropEntry), tx: tx, entries: &p.entries,
 		addWords: in(p.addWords), dropWords: in(p.dropWords), addHistory: in(p.addHistory),
 	}
 }
@@ -310,15 +311,6 @@ func (u *update) finish() error {
 	return nil
 }
 
-// entriesAtOnce is how many entries one statement writes: each statement
-// costs as much as several rows.
-const entriesAtOnce = 32
-
-func addEntriesQuery(rows int) string {
-	return `INSERT INTO entries (col, ord, id, exact, least, doc) VALUES (?, ?, ?, ?, ?, ?)` +
-		strings.Repeat(`, (?, ?, ?, ?, ?, ?)`, rows-1)
-}
-
 func (u *update) writeEntries() error {
 	slices.SortFunc(u.drop, entryRow.compare)
 	for _, e := range u.drop {
@@ -327,30 +319,12 @@ func (u *update) writeEntries() error {
 		}
 	}
 	slices.SortFunc(u.add, entryRow.compare)
-	for part := range slices.Chunk(u.add, entriesAtOnce) {
-		if len(part) == entriesAtOnce {
-			if err := u.insert(u.addEntries, part); err != nil {
-				return err
-			}
-			continue
-		}
-		for i := range part {
-			if err := u.insert(u.addEntry, part[i:i+1]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (u *update) insert(stmt *sql.Stmt, rows []entryRow) error {
-	args := make([]any, 0, 6*entriesAtOnce)
-	for i := range rows {
-		e := &rows[i]
+	args := make([]any, 0, 6*len(u.add))
+	for i := range u.add {
+		e := &u.add[i]
 		args = append(args, e.col, e.ord, e.id, e.exact, e.least, e.doc)
 	}
-	_, err := stmt.ExecContext(u.ctx, args...)
-	return err
+	return u.entries.insert(u.ctx, u.tx, args)
 }
 
 // writeWords goes by ascending numbers: FTS5 writes out what it has gathered

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // writer is the one writing connection of the file.
@@ -12,7 +13,8 @@ type writer struct {
 	db *sql.DB
 
 	head, hashAt, findWorkspace, addWorkspace           *sql.Stmt
-	addCommit, putDocument, addOutcome                  *sql.Stmt
+	addCommit                                           *sql.Stmt
+	documents, outcomes                                 bulk
 	putNote, dropNote                                   *sql.Stmt
 	nextGeneration, addChunk, putCheckpoint, dropChunks *sql.Stmt
 }
@@ -29,11 +31,18 @@ func openWriter(ctx context.Context, path, vfs string) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db}
+	w := &writer{db: db, documents: bulk{
+		into: `INSERT INTO documents (ws, kind, id, rev, scope, deleted, body, marks, sum) VALUES`, columns: 9,
+		conflict: `ON CONFLICT (ws, kind, id) DO UPDATE SET rev = excluded.rev, scope = excluded.scope,
+			deleted = excluded.deleted, body = excluded.body, marks = excluded.marks, sum = excluded.sum
+			WHERE excluded.rev >= rev`,
+	}, outcomes: bulk{
+		into: `INSERT INTO outcomes (ws, id, digest, number) VALUES`, columns: 4, conflict: `ON CONFLICT DO NOTHING`,
+	}}
 	if err := migrate(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
-	if err := prepare(ctx, db, w.statements()); err != nil {
+	if err := prepare(ctx, db, slices.Concat(w.statements(), w.documents.statements(), w.outcomes.statements())); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return w, nil
@@ -46,12 +55,6 @@ func (w *writer) statements() []statement {
 		{&w.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
 		{&w.addWorkspace, `INSERT INTO workspaces (name) VALUES (?)`},
 		{&w.addCommit, `INSERT INTO journal (place, prev, hash, at, content) VALUES (?, ?, ?, ?, ?)`},
-		{&w.putDocument, `INSERT INTO documents (ws, kind, id, rev, scope, deleted, body, marks, sum)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (ws, kind, id) DO UPDATE SET rev = excluded.rev, scope = excluded.scope,
-				deleted = excluded.deleted, body = excluded.body, marks = excluded.marks, sum = excluded.sum
-			WHERE excluded.rev >= rev`},
-		{&w.addOutcome, `INSERT INTO outcomes (ws, id, digest, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`},
 		{&w.putNote, `INSERT INTO notes (workspace, key, value) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET value = excluded.value`},
 		{&w.dropNote, `DELETE FROM notes WHERE workspace = ? AND key = ?`},
