@@ -129,7 +129,7 @@ func (p *projector) run(ctx context.Context) {
 // when a query waits for it.
 const (
 	recently  = 100 * time.Millisecond // after an append others are expected
-	restShare = 3                      // rests per turn
+	restShare = 4                      // rests per turn
 	restLeast = 50 * time.Millisecond  // so that commits gather
 )
 
