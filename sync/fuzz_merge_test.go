@@ -16,7 +16,7 @@ import (
 func FuzzMerge(f *testing.F) {
 	for seed := range uint64(12) {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		data := make([]byte, 1500)
+		data := make([]byte, 4000)
 		for i := range data {
 			data[i] = byte(rng.UintN(256)) >> rng.UintN(8)
 		}
@@ -154,9 +154,18 @@ func (w *merging) nothingIsLost(rt *rapid.T) {
 }
 
 // kept says whether the value stands at the path, or in the conflict about it
-// or about what it is part of.
+// or about what it is part of; a removal, in those about all that is set there.
 func (w *merging) kept(f Fields, conflicts []Conflict, path string, v any) bool {
-	if now, _ := lookUp(f, strings.Split(path, ".")); equal(now, v) {
+	now, _ := lookUp(f, strings.Split(path, "."))
+	if equal(now, v) {
+		return true
+	}
+	if members, ok := now.(map[string]any); ok && v == nil { // what stands in place of what was removed
+		for name := range members {
+			if !w.kept(f, conflicts, path+"."+name, nil) {
+				return false
+			}
+		}
 		return true
 	}
 	return slices.ContainsFunc(conflicts, func(c Conflict) bool {
