@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -153,4 +154,48 @@ func (s shortened) Journal(ctx context.Context, workspace string, from, to uint6
 		return nil
 	}
 	return s.Store.Journal(ctx, workspace, 1, 1, yield)
+}
+
+// Documents that the store has damaged, or takes for others, are read from
+// the journal.
+func TestDamagedDocumentsAreReadFromTheJournal(t *testing.T) {
+	for name, wrap := range map[string]func(sync.Store) sync.Store{
+		"torn":    func(s sync.Store) sync.Store { return torn{s} },
+		"swapped": func(s sync.Store) sync.Store { return swapped{s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newTrouble(t)
+			if err := x.write(folder("f1", "ann"), folder("f2", "ann")); err != nil {
+				t.Fatal(err)
+			}
+			want := x.pull("")
+			e := sync.New(sync.Options{Store: wrap(x.store), Registry: x.reg, Logger: slog.New(slog.DiscardHandler)})
+			defer e.Abandon()
+			w, err := e.Open(t.Context(), "w")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, err := w.Document(t.Context(), sync.Key{Kind: "folder", ID: "f1"}); err != nil || d.ID != "f1" {
+				t.Fatalf("document %+v, error %v", d, err)
+			}
+			p, err := w.Pull(t.Context(), ann, "", 0)
+			if err != nil || len(p.Put) < 3 || !reflect.DeepEqual(p.Put, want.Put) {
+				t.Fatalf("page %+v, should be %+v, error %v", p, want, err)
+			}
+		})
+	}
+}
+
+// torn has no document whole.
+type torn struct{ sync.Store }
+
+func (torn) Documents(context.Context, string, []sync.Key) ([]sync.Version, error) {
+	return nil, sync.ErrDamaged
+}
+
+// swapped gives another document than the one asked for.
+type swapped struct{ sync.Store }
+
+func (s swapped) Documents(ctx context.Context, workspace string, _ []sync.Key) ([]sync.Version, error) {
+	return s.Store.Documents(ctx, workspace, []sync.Key{{Kind: "folder", ID: "f2"}})
 }

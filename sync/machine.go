@@ -43,7 +43,7 @@ type machine struct {
 func (e *Engine) load(ctx context.Context, name string, number uint32) (*machine, error) {
 	m := &machine{
 		e: e, name: name,
-		bodies: bodySource{name, number, e.o.Store, e.cache},
+		bodies: bodySource{name, number, e.o.Store, e.cache, e.o.Logger},
 		queue:  make(chan *request, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
 		recent: newRecentOutcomes(), wake: make(chan struct{}),
 	}

@@ -2,7 +2,9 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // bodySource reads the bodies that a workspace's state names: from the cache,
@@ -12,6 +14,7 @@ type bodySource struct {
 	number    uint32 // the workspace's in the cache
 	store     Store
 	cache     *bodyCache
+	log       *slog.Logger
 }
 
 var _ bodies = bodySource{}
@@ -22,15 +25,26 @@ func (b bodySource) version(ctx context.Context, w wanted) (*Version, error) {
 	if b.cache.get(b.number, []wanted{w}, out[:]) == 0 {
 		return out[0], nil
 	}
-	rows, err := b.store.Documents(ctx, b.workspace, []Key{w.key})
+	rows, err := b.documents(ctx, []Key{w.key})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", w.key, err)
 	}
-	if len(rows) == 1 && rows[0].Rev == w.rev {
+	if len(rows) == 1 && rows[0].Key == w.key && rows[0].Rev == w.rev {
 		b.cache.put(b.number, w.doc, &rows[0])
 		return &rows[0], nil
 	}
 	return b.fromJournal(ctx, w.key, w.rev)
+}
+
+// documents gives the current versions of those keys of which the store has
+// one. Damaged ones are none: the journal has them too.
+func (b bodySource) documents(ctx context.Context, keys []Key) ([]Version, error) {
+	rows, err := b.store.Documents(ctx, b.workspace, keys)
+	if errors.Is(err, ErrDamaged) {
+		b.log.Error("documents are damaged; reading them from the journal", "workspace", b.workspace, "err", err)
+		return nil, nil
+	}
+	return rows, err
 }
 
 // fromJournal finds the version in the commit that made it.
@@ -78,14 +92,15 @@ func (b bodySource) versions(ctx context.Context, want []wanted) (out []*Version
 			at[w.key] = i
 		}
 	}
-	rows, err := b.store.Documents(ctx, b.workspace, missing)
+	rows, err := b.documents(ctx, missing)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read %d documents: %w", len(missing), err)
 	}
 	for j := range rows {
 		row := &rows[j]
-		i := at[row.Key]
+		i, asked := at[row.Key]
 		switch {
+		case !asked: // an index is damaged: what was asked for is in the journal
 		case row.Rev == want[i].rev:
 			b.cache.put(b.number, want[i].doc, row)
 			out[i] = row

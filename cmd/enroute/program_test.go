@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"github.com/enroute-field/enroute/store/faultdisk"
 )
 
 // TestMain fails if a stopped program left something running. The HTTP
@@ -23,12 +21,10 @@ import (
 // whole process, and a cleaner that notices the end of its pool ten seconds late.
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		var disk *faultdisk.Disk
 		if control := os.Getenv(onDisk); control != "" {
-			disk = spoilDisk(control)
+			defer runtime.KeepAlive(spoilDisk(control))
 		}
 		main()
-		runtime.KeepAlive(disk)
 	}
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),

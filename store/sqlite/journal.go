@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 
 	"github.com/google/uuid"
+	codes "modernc.org/sqlite/lib"
 
 	"github.com/enroute-field/enroute/sync"
 )
@@ -133,6 +134,9 @@ func (s *Store) Documents(ctx context.Context, workspace string, keys []sync.Key
 	}
 	rows, err := s.reader.documents.QueryContext(ctx, string(list), ws)
 	found, err := collect(rows, err, scanVersion)
+	if isCode(err, codes.SQLITE_CORRUPT) {
+		err = fmt.Errorf("%w: %w", sync.ErrDamaged, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %d documents of %s: %w", len(keys), workspace, err)
 	}
