@@ -212,7 +212,7 @@ func (p *phone) push(ctx context.Context, req device.PushRequest) (*device.PushR
 		return nil, fmt.Errorf("read push: %w", err)
 	}
 	p.w.sends(p.actor, in.Mutations, p.shown, false)
-	resp, err := p.w.server.ws.Push(ctx, p.actor, sync.PushRequest(in))
+	resp, err := p.w.server.ws.Push(ctx, p.actor, sync.PushRequest{SentAt: in.SentAt, Mutations: in.Mutations})
 	p.w.logf("  %s pushes %d: %v", p.actor.Device, len(in.Mutations), err)
 	if err != nil {
 		return nil, p.w.refused("push of "+p.actor.Device, err)
