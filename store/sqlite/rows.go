@@ -238,7 +238,7 @@ func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
 func (u *update) replaceEntries(doc int64, id string, old, now *facts) {
 	i, j := 0, 0
 	for i < len(old.entries) || j < len(now.entries) {
-		order := 0
+		var order int
 		switch {
 		case i == len(old.entries):
 			order = 1
