@@ -37,7 +37,7 @@ type base interface {
 
 // found is what the state keeps of a document.
 type found struct {
-	doc     uint32 // its number; 0 in an overlay
+	doc     uint32 // its number, of use only when found in the state
 	rev     uint64
 	scope   string
 	deleted bool

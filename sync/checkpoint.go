@@ -16,8 +16,9 @@ import (
 // A checkpoint is the state in binary form. Loading it and replaying the
 // commits after it gives what replaying all of them gives, but for history
 // before the horizon. It ends in the SHA-256 of what comes before, so that one
-// that was damaged on disk is not taken for a state. checkpointFormat is raised whenever the form, or the
-// facts that kinds compute, change: older ones are then ignored.
+// that was damaged on disk is not taken for a state. checkpointFormat is raised
+// whenever the form, or the facts that kinds compute, change: older ones are
+// then ignored.
 const checkpointFormat = 2
 
 // errOtherVersion is of a checkpoint that another version of the program, or

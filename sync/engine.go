@@ -86,6 +86,7 @@ type Engine struct {
 
 	mu         sync.RWMutex
 	workspaces map[string]*Workspace
+	numbered   uint32 // workspaces so far: a number is never given twice
 	followers  []Follower
 	closed     bool
 }
@@ -201,7 +202,8 @@ func (e *Engine) handle(name string) (*Workspace, error) {
 	}
 	w := e.workspaces[name]
 	if w == nil {
-		w = &Workspace{e: e, name: name, number: uint32(len(e.workspaces))} // handles are never taken away
+		w = &Workspace{e: e, name: name, number: e.numbered}
+		e.numbered++
 		e.workspaces[name] = w
 	}
 	return w, nil

@@ -35,8 +35,13 @@ func TestHashedWithCollisions(t *testing.T) {
 				}
 			}
 		}
-		if extra := len(h.first) + len(h.more); extra > 2*len(model) {
-			rt.Fatalf("%d entries for %d hashes", extra, len(model))
+		used, several := 0, 0
+		for _, list := range model {
+			used += min(len(list), 1)
+			several += min(len(list)/2, 1)
+		}
+		if len(h.first) != used || len(h.more) != several {
+			rt.Fatalf("%d and %d entries, want %d and %d", len(h.first), len(h.more), used, several)
 		}
 	})
 }

@@ -26,7 +26,8 @@ type chainLink struct {
 
 // keptLinks is how many of the newest commits are known at least, keptOlder
 // how many others at most: after a restart every device comes with a cursor
-// from before it, and few of them are alike.
+// from before it, and few of them are alike. Each took two queries of the store,
+// more than a quarter of the work of a pull that brings ten documents.
 const (
 	keptLinks = 1 << 16
 	keptOlder = 1 << 12

@@ -221,7 +221,7 @@ func (m *machine) fill(ctx context.Context, a Actor, pl *plan, cut bool) (*Page,
 		delete(removed, v.Key) // a put in the same page replaces it
 		page.Put = append(page.Put, v.Body)
 	}
-	for i := range pl.rows[:len(pl.rows)-len(got)] {
+	for i := range pl.rows[:len(pl.rows)-len(got)] { // puts are the last rows
 		if _, ok := removed[pl.rows[i].key]; ok && pl.rows[i].at.phase == phaseRemove {
 			page.Remove = append(page.Remove, pl.rows[i].key)
 		}

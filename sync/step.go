@@ -211,7 +211,7 @@ func (st *step) puts() {
 	}
 	st.eachHeld(func(n uint32) bool {
 		if st.n > 0 && st.s.holdsNow(st.p, n, st.n) {
-			return st.putScope(n, true) // held from n to now: nearly always
+			return st.putScope(n, true) // held from n to now: nearly always, and half of what covered costs
 		}
 		head := st.s.head.Number
 		if !st.s.covered(st.p, n, st.t, head) {

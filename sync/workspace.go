@@ -132,7 +132,7 @@ func (w *Workspace) Write(ctx context.Context, a Actor, req Write) (*Written, er
 // prepared reads what a request needs from the store, so that the writer need
 // not wait for it, and submits it.
 func (m *machine) prepared(ctx context.Context, r *request) (answer, error) {
-	if r.push != nil { // here, since the writer has enough to do
+	if r.push != nil { // here, beside each other: in the one writer it was a tenth of a push
 		var err error
 		if r.push.digests, err = digestsOf(r.push.Mutations); err != nil {
 			return answer{}, err

@@ -173,7 +173,9 @@ func (c *call) identify() (err error) {
 // finish settles the connection, counts and logs.
 func (c *call) finish(m *meter) {
 	c.settleBody()
-	c.server.answered.Add(1)
+	if !c.endpoint.always { // probes and scrapes are no work
+		c.server.answered.Add(1)
+	}
 	status := c.http.Response().StatusCode()
 	took := c.server.o.Clock().Sub(c.begun)
 	m.observe(status, took)

@@ -160,7 +160,8 @@ func (s *Server) guardMethods(app *fiber.App) {
 	}
 }
 
-// Answered is how many requests have been answered so far.
+// Answered is how many requests have been answered so far, but for probes and
+// scrapes.
 func (s *Server) Answered() uint64 { return s.answered.Load() }
 
 // Start serves the listener, which becomes the server's to close, and returns

@@ -6,7 +6,9 @@ import (
 	"time"
 )
 
-// calm is how long nothing must have been asked before memory is given back.
+// calm is how long nothing must have been asked before memory is given back:
+// longer than the pauses within a busy time, in which it would cost a
+// collection each.
 const calm = 3 * time.Second
 
 // never is no count of requests: the start leaves something, too.

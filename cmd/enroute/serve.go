@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime/debug"
 	"slices"
+	"sync"
 
 	"github.com/enroute-field/enroute/auth"
 	"github.com/enroute-field/enroute/config"
@@ -53,8 +54,10 @@ func (m *Main) serve(ctx context.Context, args []string) (err error) {
 	fmt.Fprint(m.Stdout, welcome(url))
 	m.Ready(url)
 	serving, served := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	defer served()
-	go giveBackMemory(serving, server.Answered)
+	beside.Go(func() { giveBackMemory(serving, server.Answered) })
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "grace", cfg.ShutdownGrace)

@@ -27,7 +27,7 @@ const (
 // appender gathers the appends that wait and writes them together.
 type appender struct {
 	w       *writer
-	moved   func(ws int64, workspace string, head uint64) // told what is durable
+	moved   func(ws int64, head uint64) // told what is durable
 	queue   chan *request
 	closing chan struct{}
 	done    chan struct{}
@@ -49,7 +49,7 @@ type request struct {
 	done      chan struct{}
 }
 
-func startAppender(ctx context.Context, w *writer, moved func(int64, string, uint64)) *appender {
+func startAppender(ctx context.Context, w *writer, moved func(int64, uint64)) *appender {
 	a := &appender{
 		w: w, moved: moved, queue: make(chan *request),
 		closing: make(chan struct{}), done: make(chan struct{}), heads: map[string]seat{},
@@ -183,7 +183,7 @@ func (a *appender) answer(group []*request, verdicts []error) {
 	for i, r := range group {
 		if verdicts[i] == nil {
 			seat := a.heads[r.workspace]
-			a.moved(seat.ws, r.workspace, seat.head.Number)
+			a.moved(seat.ws, seat.head.Number)
 		}
 		r.finish(verdicts[i])
 	}

@@ -16,7 +16,8 @@ type bulk struct {
 	one, many *sql.Stmt
 }
 
-// bulkRows is how many rows a statement writes when there are so many.
+// bulkRows is how many rows a statement writes when there are so many: those of
+// one push of ten documents do not fill it, those of a group of pushes do.
 const bulkRows = 16
 
 func (b *bulk) statements() []statement {

@@ -91,11 +91,11 @@ CREATE VIRTUAL TABLE search USING fts5 (
 );
 `
 
-// errOtherLists: the file was made by another version, for another journal or
-// was damaged.
 var (
+	// errOtherLists: the file is of another version or another journal.
 	errOtherLists = errors.New("the lists are not of use")
-	errNoLists    = errors.New("there are none yet")
+	// errNoLists: the file is new.
+	errNoLists = errors.New("there are none yet")
 )
 
 // openLists opens the writing connection to the file of the projections. One

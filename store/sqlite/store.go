@@ -45,7 +45,7 @@ type Options struct {
 	VFS       string       // SQLite's name of what the file is on, for tests with bad disks; "": the system's files
 }
 
-// Store is a SQLite file as a sync.Store.
+// Store is a data file, and the file of its lists, as a sync.Store.
 type Store struct {
 	lock      io.Closer
 	writer    *writer

@@ -35,6 +35,7 @@ func TestTroubledDisk(t *testing.T) {
 		"full":      spells(faultdisk.Full, 60, faultdisk.Write),
 		"write":     spells(faultdisk.NoWrite, 60, faultdisk.Write, faultdisk.Truncate),
 		"sync":      spells(faultdisk.NoSync, 5, faultdisk.Sync),
+		"read":      spells(faultdisk.NoRead, 60, faultdisk.Read),
 		"read only": spells(faultdisk.ReadOnly, 60, faultdisk.Write, faultdisk.Truncate, faultdisk.Delete),
 	} {
 		t.Run(name, func(t *testing.T) {
