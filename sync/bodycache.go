@@ -48,8 +48,8 @@ func (c *bodyCache) get(workspace uint32, want []wanted, out []*Version) (missin
 	defer c.mu.Unlock()
 	for i := range want {
 		n, ok := c.at[newBodyKey(workspace, want[i].doc)]
-		if !ok || c.slots[n].version.Rev != want[i].rev {
-			missing++
+		if !ok || c.slots[n].version.Rev != want[i].rev || c.slots[n].version.Key != want[i].key {
+			missing++ // the key: numbers are another's in another history
 			continue
 		}
 		c.slots[n].used = true

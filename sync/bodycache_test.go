@@ -23,7 +23,7 @@ func TestCacheKeepsOnlyWhatItCounts(t *testing.T) {
 		t.Fatal("the neighbours of a cached document are still there")
 	}
 	var got [1]*Version
-	if n := c.get(1, []wanted{{doc: 2, rev: 1}}, got[:]); n != 0 || len(got[0].Body) != 1024 {
+	if n := c.get(1, []wanted{{doc: 2, key: Key{"k", "id"}, rev: 1}}, got[:]); n != 0 || len(got[0].Body) != 1024 {
 		t.Fatalf("cached %+v", got)
 	}
 }

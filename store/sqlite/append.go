@@ -202,6 +202,9 @@ func (a *appender) writeAll(ctx context.Context, tx *sql.Tx, group []*request, v
 			if verdicts[i], err = a.standing(ctx, tx, at, r.commits); err != nil {
 				return err
 			}
+			if at.ws != 0 {
+				a.heads[r.workspace] = at // for answer, and the next
+			}
 			continue
 		}
 		if a.heads[r.workspace], err = a.add(ctx, tx, ins, at, r); err != nil {

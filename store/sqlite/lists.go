@@ -26,18 +26,20 @@ func listsPath(path string) string {
 
 // listsFormat is raised when the tables below change: a file of another
 // format is made anew.
-const listsFormat = 2
+const listsFormat = 3
 
 // listsSchema is of the second file. All in it can be made anew from the
 // journal, so it may be lost.
 const listsSchema = `
 -- indexer is the version of the indexer that made the lists.
 CREATE TABLE made (indexer TEXT NOT NULL);
--- projected is the number of the last commit that the projections show, and
--- hash its hash: what is not of this journal is of no use.
+-- projected is the number of the last commit that the projections show whole.
+-- Of those up to target they may show something; hash is that one's hash: what
+-- is not of this journal is of no use.
 CREATE TABLE progress (
 	ws INTEGER PRIMARY KEY,
 	projected INTEGER NOT NULL,
+	target INTEGER NOT NULL,
 	hash BLOB NOT NULL
 );
 -- lists gives a kind of a workspace its integer, columns a field of a list.
@@ -164,13 +166,14 @@ func usable(ctx context.Context, db, journal *sql.DB, idx sync.Indexer) error {
 	return sameJournal(ctx, db, journal)
 }
 
-// sameJournal compares the commit that each workspace was projected to.
+// sameJournal compares the last commit of each workspace of which the lists may
+// show something.
 func sameJournal(ctx context.Context, db, journal *sql.DB) error {
 	type shown struct {
 		place int64
 		hash  []byte
 	}
-	rows, err := db.QueryContext(ctx, `SELECT ws << 40 | projected, hash FROM progress`)
+	rows, err := db.QueryContext(ctx, `SELECT ws << 40 | target, hash FROM progress`)
 	all, err := collect(rows, err, func(r *sql.Rows) (s shown, err error) { return s, r.Scan(&s.place, &s.hash) })
 	if err != nil {
 		return fmt.Errorf("read the progress of the lists: %w", err)
@@ -190,7 +193,7 @@ func sameJournal(ctx context.Context, db, journal *sql.DB) error {
 
 // discard removes the file and what SQLite keeps beside it.
 func discard(path string) error {
-	for _, name := range []string{path + "-wal", path + "-shm", path} {
+	for _, name := range []string{path, path + "-wal", path + "-shm"} { // what is beside no file is dropped
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove the lists: %w", err)
 		}

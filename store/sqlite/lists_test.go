@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestListsAreMadeAnew(t *testing.T) {
 			change(t, path, `UPDATE progress SET hash = x'00'; DELETE FROM listed`)
 		}},
 		"ahead of the journal": {spoil: func(t *testing.T, path string) {
-			change(t, path, `UPDATE progress SET projected = 99; DELETE FROM listed`)
+			change(t, path, `UPDATE progress SET target = 99; DELETE FROM listed`)
 		}},
 		"of another format": {spoil: func(t *testing.T, path string) {
 			change(t, path, `PRAGMA user_version = 77; DROP TABLE progress`)
@@ -126,4 +127,60 @@ func change(t *testing.T, path, statements string) {
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
 	script(t, db, statements)
+}
+
+// TestListsOfAnotherJournalInPart: the program ended between two transactions
+// of one large commit, and then the data file was replaced. Nothing of the
+// commit that is not in the new journal shows.
+func TestListsOfAnotherJournalInPart(t *testing.T) {
+	t.Parallel()
+	s, path := newStore(t)
+	var changes []sync.Version
+	for i := range batchDocuments + 5 {
+		changes = append(changes, benchClient(i))
+	}
+	script(t, s.lists, fmt.Sprintf(`CREATE TRIGGER guard BEFORE INSERT ON listed WHEN new.id = '%s'
+		BEGIN SELECT RAISE(ABORT, 'not now'); END`, changes[batchDocuments].ID))
+	c, head := follow(sync.Head{}, changes...)
+	must(t, s.Append(t.Context(), "w", []*sync.Commit{c}))
+	if _, err := total(t, s, head); err == nil {
+		t.Fatal("a list was answered that cannot be complete")
+	}
+	must(t, s.Close())
+	must(t, discard(path))
+	again := openAt(t, path, benchRegistry(t))
+	defer func() { must(t, again.Close()) }()
+	c, head = follow(sync.Head{}, benchClient(5000))
+	must(t, again.Append(t.Context(), "w", []*sync.Commit{c}))
+	if n, err := total(t, again, head); n != 1 || err != nil {
+		t.Fatalf("%d documents are listed, %v", n, err)
+	}
+}
+
+// TestWordsOfAReusedRow: a document that comes while the newest one goes gets
+// its row, and is found by its words, whatever else changes with it.
+func TestWordsOfAReusedRow(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t)
+	const others, word = 100, "plomberie" // the word of every fourth client
+	var first, second []sync.Version
+	for i := range others {
+		first = append(first, benchClient(4*i))
+		again := benchClient(4 * (others - 1 - i))
+		again.Body = bytes.ReplaceAll(again.Body, []byte("Plomberie"), []byte("Plomberie neuve"))
+		second = append(second, again)
+	}
+	newest := benchClient(4 * others)
+	c, head := follow(sync.Head{}, append(first, newest)...)
+	must(t, s.Append(t.Context(), "w", []*sync.Commit{c}))
+	if n, err := total(t, s, head); n != others+1 || err != nil {
+		t.Fatalf("%d documents are listed, %v", n, err)
+	}
+	newest.Deleted = true
+	c, head = follow(head, append([]sync.Version{newest, benchClient(4*others + 4)}, second...)...)
+	must(t, s.Append(t.Context(), "w", []*sync.Commit{c}))
+	list, err := s.List(t.Context(), "w", head.Number, sync.Query{Kind: "client", Words: []string{word}, Limit: 500})
+	if err != nil || len(list.IDs) != others+1 || list.Total != others+1 {
+		t.Fatalf("%d are found, %d in total, %v", len(list.IDs), list.Total, err)
+	}
 }

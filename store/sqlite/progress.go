@@ -23,6 +23,7 @@ type progress struct {
 type track struct {
 	head, projected uint64
 	err             error // the last attempt failed; nil: none, or worth another
+	last            error // of the last attempt that failed
 	failures        int
 }
 
@@ -86,7 +87,7 @@ func (p *progress) failed(ws int64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.track(ws)
-	t.err = err
+	t.err, t.last = err, err
 	t.failures++
 	p.changed()
 }
@@ -132,7 +133,7 @@ func (p *progress) reach(ctx context.Context, ws int64, number uint64) error {
 			return ErrClosed
 		}
 		if t.failures > failures {
-			return fmt.Errorf("bring lists up to date: %w", t.err)
+			return fmt.Errorf("bring lists up to date: %w", t.last)
 		}
 		if err := p.wait(ctx); err != nil {
 			return fmt.Errorf("bring lists up to date: %w", err)

@@ -59,8 +59,8 @@ func startProjector(ctx context.Context, db *sql.DB, r *reader, idx sync.Indexer
 
 func (p *projector) writes() []statement {
 	return []statement{
-		{&p.setProjected, `INSERT INTO progress (ws, projected, hash) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET projected = excluded.projected, hash = excluded.hash`},
+		{&p.setProjected, `INSERT INTO progress (ws, projected, target, hash) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET projected = excluded.projected, target = excluded.target, hash = excluded.hash`},
 		{&p.addHistory, `INSERT INTO history (list, id, rev) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`},
 		{&p.getListed, `SELECT doc, rev, facts FROM listed WHERE list = ? AND id = ?`},
 		{&p.addListed, `INSERT INTO listed (list, id, rev, facts) VALUES (?, ?, ?, ?)`},
@@ -172,10 +172,11 @@ func (p *projector) follow(ctx context.Context, j job) error {
 		batch := rows[:min(len(rows), batchDocuments)]
 		rows = rows[len(batch):]
 		err := p.apply(ctx, batch, func(ctx context.Context, tx *sql.Tx) error {
+			whole := last.Number
 			if len(rows) > 0 {
-				return nil
+				whole = j.from - 1
 			}
-			_, err := tx.StmtContext(ctx, p.setProjected).ExecContext(ctx, j.ws, last.Number, last.Hash[:])
+			_, err := tx.StmtContext(ctx, p.setProjected).ExecContext(ctx, j.ws, whole, last.Number, last.Hash[:])
 			return err
 		})
 		if err != nil {

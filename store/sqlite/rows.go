@@ -328,9 +328,10 @@ func (u *update) writeEntries() error {
 }
 
 // writeWords goes by ascending numbers: FTS5 writes out what it has gathered
-// when they do not ascend.
+// when they do not ascend. A number may come twice, first of a document that is
+// gone and then of one that got it after that.
 func (u *update) writeWords() error {
-	slices.SortFunc(u.words, func(a, b wordsRow) int { return cmp.Compare(a.doc, b.doc) })
+	slices.SortStableFunc(u.words, func(a, b wordsRow) int { return cmp.Compare(a.doc, b.doc) })
 	for _, w := range u.words {
 		if w.was {
 			if _, err := u.dropWords.ExecContext(u.ctx, w.doc); err != nil {
