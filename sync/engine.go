@@ -29,6 +29,9 @@ type Options struct {
 	// loading is quick; 0: 10,000. It is also written after ten minutes with
 	// commits, and at Close.
 	CheckpointEvery uint64
+	// Housekeeping is how often notes are saved and what is due is done: a
+	// checkpoint, a sweep, an eviction. 0: 5 s.
+	Housekeeping time.Duration
 	// Horizon is how long departures and closed spans are kept; a cursor from
 	// before starts over. 0: 180 days.
 	Horizon time.Duration
@@ -63,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CheckpointEvery == 0 {
 		o.CheckpointEvery = 10_000
+	}
+	if o.Housekeeping == 0 {
+		o.Housekeeping = 5 * time.Second
 	}
 	if o.Horizon == 0 {
 		o.Horizon = 180 * 24 * time.Hour
@@ -249,7 +255,7 @@ func (e *Engine) handles() []*Workspace {
 
 // housekeep saves notes and checkpoints now and then, and evicts what is idle.
 func (e *Engine) housekeep() {
-	ticker := time.NewTicker(5 * time.Second)
+	ticker := time.NewTicker(e.o.Housekeeping)
 	defer ticker.Stop()
 	for {
 		select {

@@ -97,6 +97,7 @@ func acts() []act {
 		{"reuse an id", 1, (*world).reuseID},
 		{"foreign cursor", 1, (*world).foreignCursor},
 		{"disk trouble", 2, (*world).diskTrouble},
+		{"sweep", 1, (*world).sweep},
 		{"evict", 2, (*world).evict},
 		{"restart", 1, (*world).restart},
 		{"crash", 1, (*world).crash},

@@ -85,5 +85,5 @@ var everyKind = []string{
 	"store Append: fail before", "store Append: fail after", "store Append: unknown done",
 	"store Append: unknown undone", "store Append: delay", "store Append: late",
 	"store Documents: fail before", "store Journal: fail before", "store Outcomes: fail before",
-	"store List: fail before",
+	"store List: fail before", "rejections swept",
 }

@@ -159,6 +159,24 @@ func (w *world) diskTrouble(context.Context) error {
 	return nil
 }
 
+// sweep removes the rejections that have been kept for long enough; now and
+// then all of them have.
+func (w *world) sweep(ctx context.Context) error {
+	if w.chance(30) {
+		w.logf("half a year passes")
+		w.clock.advance(183 * 24 * time.Hour)
+	}
+	n, err := w.server.ws.Sweep(ctx)
+	w.logf("%d rejections are swept", n)
+	if err != nil {
+		return tolerable(w.refused("sweep", err))
+	}
+	if n > 0 {
+		w.count("rejections swept")
+	}
+	return nil
+}
+
 func (w *world) evict(ctx context.Context) error {
 	w.logf("evict")
 	w.count("eviction")
