@@ -43,7 +43,7 @@ func newTruth(t *testing.T) *truth {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script(t, s.writer.db, "PRAGMA wal_autocheckpoint = 100")
+	s.writer.mover.full, s.writer.mover.every = 100, 1
 	e := sync.New(sync.Options{Store: s, Registry: tr.reg})
 	if err := tr.fill(t.Context(), e, s); err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func number(t *testing.T, name string, usual int) int {
 // there, whole and once, and everything read off it agrees.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	w := work(t, "FULL", nil)
+	w := work(t, conditions{})
 	found := w.cut(t, number(t, powerCuts, 16))
 	for _, f := range found {
 		t.Error(f)
@@ -62,7 +62,7 @@ func TestPowerCutNotices(t *testing.T) {
 	for _, level := range []string{"OFF", "NORMAL"} {
 		t.Run(level, func(t *testing.T) {
 			t.Parallel()
-			w := work(t, level, nil)
+			w := work(t, conditions{level: level})
 			for range 20 {
 				if len(w.cut(t, 10)) > 0 {
 					return
@@ -83,24 +83,34 @@ type worked struct {
 
 const workWrites = 15
 
+// conditions of work.
+type conditions struct {
+	level   string          // how commits wait for the disk; "": as they should
+	trouble faultdisk.Fault // of the disk
+	unmoved bool            // pages stay in the write-ahead log
+}
+
 // work opens a store and does all that a server does with one: writes in two
-// workspaces, lists, notes, checkpoints, an end and another start. level is
-// how its appends wait for the disk.
-func work(t *testing.T, level string, trouble faultdisk.Fault) *worked {
+// workspaces, lists, notes, checkpoints, an end and another start.
+func work(t *testing.T, c conditions) *worked {
 	t.Helper()
 	disk := newDisk(t)
-	w := &worked{witness: newWitness(disk), reg: benchRegistry(t), bad: trouble != nil}
+	w := &worked{witness: newWitness(disk), reg: benchRegistry(t), bad: c.trouble != nil}
 	path := filepath.Join(t.TempDir(), "x.db")
 	for round := range 2 {
 		s, err := Open(t.Context(), path, w.reg, Options{VFS: disk.Name()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		script(t, s.writer.db, "PRAGMA wal_autocheckpoint = 60")
+		if s.writer.mover.full, s.writer.mover.every = 60, 1; c.unmoved {
+			s.writer.mover.full = 1 << 30
+		}
 		script(t, s.lists, "PRAGMA wal_autocheckpoint = 60")
-		script(t, s.writer.db, "PRAGMA synchronous = "+level)
+		if c.level != "" {
+			script(t, s.writer.db, "PRAGMA synchronous = "+c.level)
+		}
 		w.Store = s
-		if err := w.round(t.Context(), round, trouble); err != nil {
+		if err := w.round(t.Context(), round, c.trouble); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
@@ -177,9 +187,15 @@ func (w *worked) cut(t *testing.T, n int) []error {
 	seed := rand.Uint64()
 	chance := rand.New(rand.NewPCG(seed, 0))
 	cuts := make([]int, n)
+	moves := movesIn(log)
 	for i := range cuts {
-		if cuts[i] = chance.IntN(len(log) + 1); i%8 == 0 {
+		switch {
+		case i%8 == 0:
 			cuts[i] = chance.IntN(40)
+		case i%8 == 4 && len(moves) > 0:
+			cuts[i] = moves[chance.IntN(len(moves))]
+		default:
+			cuts[i] = chance.IntN(len(log) + 1)
 		}
 	}
 	slices.Sort(cuts)
@@ -195,12 +211,22 @@ func (w *worked) cut(t *testing.T, n int) []error {
 	return found
 }
 
+// movesIn are the moments after pages were written to the data file.
+func movesIn(log []faultdisk.Op) (at []int) {
+	for i, op := range log {
+		if op.Kind == faultdisk.Write && strings.HasSuffix(op.Path, "x.db") {
+			at = append(at, i+1)
+		}
+	}
+	return at
+}
+
 // count what the last operation before a cut belonged to.
 func (w *worked) count(log []faultdisk.Op) {
 	if len(w.commits) > 0 && len(log) < w.commits[0].at {
 		w.creating++
 	}
-	if len(log) > 0 && log[len(log)-1].Kind == faultdisk.Write && strings.HasSuffix(log[len(log)-1].Path, ".db") {
+	if len(log) > 0 && len(movesIn(log[len(log)-1:])) > 0 {
 		w.moving++
 	}
 }

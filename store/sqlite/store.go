@@ -42,7 +42,10 @@ var _ sync.Store = (*Store)(nil)
 type Options struct {
 	Logger    *slog.Logger // nil: logs nothing
 	ReadConns int          // how many queries run at once; 0: 4
-	VFS       string       // SQLite's name of what the file is on, for tests with bad disks; "": the system's files
+	// Failed is called when nothing can be written any more until the process
+	// has been started again; nil: nobody is told.
+	Failed func(error)
+	VFS    string // SQLite's name of what the file is on, for tests with bad disks; "": the system's files
 }
 
 // Store is a data file, and the file of its lists, as a sync.Store.
@@ -64,6 +67,9 @@ func Open(ctx context.Context, path string, idx sync.Indexer, opts Options) (*St
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opts.Failed == nil {
+		opts.Failed = func(error) {}
+	}
 	if opts.ReadConns == 0 {
 		opts.ReadConns = 4
 	}
@@ -81,7 +87,7 @@ func Open(ctx context.Context, path string, idx sync.Indexer, opts Options) (*St
 
 func (s *Store) start(ctx context.Context, path string, opts Options) (err error) {
 	ctx = context.WithoutCancel(ctx) // what is started here ends by Close
-	if s.writer, err = openWriter(ctx, path, opts.VFS); err != nil {
+	if s.writer, err = openWriter(ctx, path, opts); err != nil {
 		return err
 	}
 	if s.lists, err = openLists(ctx, listsPath(path), opts.VFS, s.writer.db, s.index, opts.Logger); err != nil {
@@ -115,7 +121,7 @@ func (s *Store) release() error {
 	if s.lists != nil {
 		errs = append(errs, s.lists.Close())
 	}
-	if s.writer != nil {
+	if s.writer != nil && s.writer.mover.ready() == nil { // closing would move pages, and throw the log away
 		errs = append(errs, s.writer.db.Close())
 	}
 	errs = append(errs, s.lock.Close())

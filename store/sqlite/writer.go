@@ -10,7 +10,8 @@ import (
 
 // writer is the one writing connection of the file.
 type writer struct {
-	db *sql.DB
+	db    *sql.DB
+	mover *mover
 
 	head, hashAt, findWorkspace, addWorkspace           *sql.Stmt
 	addCommit                                           *sql.Stmt
@@ -22,16 +23,16 @@ type writer struct {
 // errCommit marks an error of COMMIT itself, after which nobody knows.
 var errCommit = errors.New("commit failed")
 
-func openWriter(ctx context.Context, path, vfs string) (*writer, error) {
+func openWriter(ctx context.Context, path string, opts Options) (*writer, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	db, err := openDB(path, vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
-		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)", "cache_size(-4096)")
+	db, err := openDB(path, opts.VFS, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
+		"wal_autocheckpoint(0)", "journal_size_limit(67108864)", "cache_size(-4096)")
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, documents: bulk{
+	w := &writer{db: db, mover: newMover(opts.Logger, opts.Failed), documents: bulk{
 		into: `INSERT INTO documents (ws, kind, id, rev, scope, deleted, body, marks, sum) VALUES`, columns: 9,
 		conflict: `ON CONFLICT (ws, kind, id) DO UPDATE SET rev = excluded.rev, scope = excluded.scope,
 			deleted = excluded.deleted, body = excluded.body, marks = excluded.marks, sum = excluded.sum
@@ -42,7 +43,7 @@ func openWriter(ctx context.Context, path, vfs string) (*writer, error) {
 	if err := migrate(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
-	if err := prepare(ctx, db, slices.Concat(w.statements(), w.documents.statements(), w.outcomes.statements())); err != nil {
+	if err := prepare(ctx, db, slices.Concat(w.statements(), w.mover.statements(), w.documents.statements(), w.outcomes.statements())); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return w, nil
@@ -71,7 +72,14 @@ func (w *writer) statements() []statement {
 // error that is errCommit leaves unknown whether it happened; with any other
 // it did not.
 func (w *writer) durable(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
-	return transact(ctx, w.db, fn)
+	if err := w.mover.ready(); err != nil {
+		return err
+	}
+	if err := transact(ctx, w.db, fn); err != nil {
+		return err
+	}
+	w.mover.turn(ctx)
+	return nil
 }
 
 // transact finishes what it has begun even when ctx ends: cutting a
