@@ -32,12 +32,13 @@ func newRegistry() (*sync.Registry, error) {
 }
 
 // openStore opens the database, and makes it where there is none. A folder
-// that another process has open is refused.
-func openStore(ctx context.Context, cfg *config.Config, registry *sync.Registry, log *slog.Logger) (*sqlite.Store, error) {
+// that another process has open is refused. failed hears of a disk after whose
+// failure only a new start helps.
+func openStore(ctx context.Context, cfg *config.Config, registry *sync.Registry, log *slog.Logger, failed func(error)) (*sqlite.Store, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	s, err := sqlite.Open(ctx, filepath.Join(cfg.Data, database), registry, sqlite.Options{Logger: log})
+	s, err := sqlite.Open(ctx, filepath.Join(cfg.Data, database), registry, sqlite.Options{Logger: log, Failed: failed})
 	if err != nil {
 		return nil, fmt.Errorf("open the data folder %s: %w", cfg.Data, err)
 	}
@@ -52,6 +53,7 @@ type backend struct {
 	engine   *sync.Engine
 	auth     *auth.Service
 	receipts *tasks.Receipts
+	failed   <-chan error                  // gives the error after which only a new start helps
 	stops    []func(context.Context) error // in the order of starting
 }
 
@@ -61,11 +63,12 @@ func openBackend(ctx context.Context, cfg *config.Config, clock func() time.Time
 	if err != nil {
 		return nil, err
 	}
-	store, err := openStore(ctx, cfg, registry, log)
+	failed := make(chan error, 1) // it is called once
+	store, err := openStore(ctx, cfg, registry, log, func(err error) { failed <- err })
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{registry: registry, store: store}
+	b := &backend{registry: registry, store: store, failed: failed}
 	b.onStop(func(context.Context) error { return store.Close() })
 	b.engine = sync.New(sync.Options{
 		Store: store, Registry: registry, Clock: clock, Logger: log,

@@ -61,6 +61,7 @@ type killing struct {
 	listen string
 	token  string
 	env    []string // besides the test's own
+	note   string   // of every client that is sent
 	cmd    *exec.Cmd
 	log    *output
 
@@ -179,7 +180,7 @@ func (k *killing) newPush() *sentPush {
 	for range perPush {
 		id := uuid.NewString()
 		all = append(all, map[string]any{"id": uuid.NewString(), "kind": "client", "docId": id, "op": "create",
-			"set": map[string]any{"name": "Load " + id}})
+			"set": map[string]any{"name": "Load " + id, "note": k.note}})
 	}
 	body, err := json.Marshal(map[string]any{"sentAt": time.Now().UTC(), "mutations": all})
 	if err != nil {

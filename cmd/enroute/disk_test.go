@@ -26,10 +26,15 @@ func spoilDisk(control string) *faultdisk.Disk {
 		"full":      {faultdisk.Write: faultdisk.Full},
 		"read-only": {faultdisk.Open: faultdisk.NoOpen, faultdisk.Write: faultdisk.ReadOnly, faultdisk.Truncate: faultdisk.ReadOnly},
 		"no sync":   {faultdisk.Sync: faultdisk.NoSync},
+
+		"no sync of the data": {faultdisk.Sync: faultdisk.NoSync},
 	}
 	disk, err := faultdisk.NewDefault(func(op faultdisk.Op) int32 {
 		how, err := os.ReadFile(control)
 		if err != nil {
+			return faultdisk.OK
+		}
+		if string(how) == "no sync of the data" && filepath.Base(op.Path) != database {
 			return faultdisk.OK
 		}
 		return codes[string(how)][op.Kind]
@@ -125,6 +130,36 @@ func (k *killing) status(method, path string, body []byte) (status int, answer s
 		k.t.Fatal(err)
 	}
 	return res.StatusCode, string(raw)
+}
+
+// A server ends when the disk fails to sync the data file, and the next one
+// has all that was acknowledged.
+func TestDataFileNotSynced(t *testing.T) {
+	t.Parallel()
+	control := filepath.Join(t.TempDir(), "trouble")
+	k := &killing{t: t, data: filepath.Join(t.TempDir(), "data"), listen: freeAddress(t)}
+	k.env = []string{onDisk + "=" + control}
+	k.start()
+	k.token = k.signIn()
+	before := k.clients()
+	if err := os.WriteFile(control, []byte("no sync of the data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.note = strings.Repeat("Sonner deux fois. ", 500)
+	for k.push(k.newPush()) && len(k.sent) < 2000 {
+	}
+	_ = k.cmd.Wait() // its exit code says more
+	if code := k.cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(k.log.String(), "must be started again") {
+		t.Fatalf("it ends with %d after %d pushes\n%s", code, len(k.sent), k.log)
+	}
+	if err := os.Remove(control); err != nil {
+		t.Fatal(err)
+	}
+	k.start()
+	k.sendAllAgain()
+	if got, want := k.clients(), before+len(k.sent)*perPush; got != want {
+		t.Errorf("%d clients, should be %d", got, want)
+	}
 }
 
 // A start on a disk that cannot be written ends, and says why.

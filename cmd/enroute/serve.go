@@ -64,6 +64,8 @@ func (m *Main) serve(ctx context.Context, args []string) (err error) {
 		return nil
 	case <-server.Done():
 		return errors.New("the server has stopped accepting connections")
+	case err := <-b.failed:
+		return err
 	}
 }
 

@@ -27,7 +27,7 @@ func (m *Main) verify(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, cfg, registry, m.logger(cfg))
+	store, err := openStore(ctx, cfg, registry, m.logger(cfg), nil)
 	if err != nil {
 		return err
 	}
