@@ -42,9 +42,9 @@ prove: ## the long proofs whole: 2,000 simulated histories of 300 steps, 100 und
 
 .PHONY: crashes
 crashes: ## the proofs about crashes and bad disks whole: 50 kills, 3000 power cuts, 2000 spoiled files
-	ENROUTE_TEST_KILLS=50 go test -count=1 -timeout 1h -v -run 'UnderLoad|Disk' ./cmd/enroute
+	ENROUTE_TEST_KILLS=50 go test -count=1 -timeout 1h -v -run 'UnderLoad|Disk|Synced' ./cmd/enroute
 	ENROUTE_TEST_POWER_CUTS=2000 ENROUTE_TEST_DAMAGES=2000 \
-		go test -count=1 -timeout 2h -v -run 'PowerCut|TroubledDisk|DamagedFile|Kill' ./store/sqlite
+		go test -count=1 -timeout 2h -v -run 'PowerCut|TroubledDisk|Unkept|DamagedFile|Kill' ./store/sqlite
 
 .PHONY: prove-forever
 prove-forever: ## new histories until an interrupt, or for SIMULATE_FOR=8h; one that fails is cut down and kept

@@ -12,7 +12,7 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// ErrUnkept: the disk failed to sync the data file. Nothing more is written;
+// ErrUnkept says that the disk failed to sync the data file. Nothing more is written;
 // the next start of the process sees to it that all is there.
 var ErrUnkept = errors.New("the disk did not keep what was written; the server must be started again")
 
