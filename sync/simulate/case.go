@@ -13,6 +13,7 @@ import (
 // what it needs for that.
 type Case struct {
 	Property string   `json:"property"`           // that it violates
+	Detail   string   `json:"detail"`             // how it did when it was kept
 	Sabotage Sabotage `json:"sabotage,omitempty"` // with which it does
 	Seed     uint64   `json:"seed"`
 	Steps    []Step   `json:"steps"`
@@ -21,7 +22,7 @@ type Case struct {
 // CaseOf makes a case of what failed. What comes after the step that noticed
 // is left out.
 func CaseOf(v *Violation, sabotage Sabotage) Case {
-	return Case{Property: v.Property, Sabotage: sabotage, Seed: v.Seed, Steps: v.Taken}
+	return Case{Property: v.Property, Detail: v.Detail, Sabotage: sabotage, Seed: v.Seed, Steps: v.Taken}
 }
 
 // Play plays the case; dir is that of Config. The violation is nil if no

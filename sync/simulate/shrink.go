@@ -69,7 +69,7 @@ func (s *shrinking) fails(steps []Step) (bool, error) {
 	if err != nil || v == nil || v.Property != c.Property {
 		return false, err
 	}
-	c.Steps = v.Taken
+	c.Steps, c.Detail = v.Taken, v.Detail
 	s.best = c
 	return true, nil
 }
