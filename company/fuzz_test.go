@@ -39,6 +39,7 @@ func FuzzSettings(f *testing.F) {
 		enginetest.Create(company.KindSettings, company.SettingsID, nil),
 	}})
 	for i, values := range [][]string{
+		// ISO 4217 has a code for "no currency": three letters like any other.
 		{"CAD", "cad", "XXX", "ZZZ"}, {"CA", "ca", "001", "EU", ""}, {"fr", "fr-CA", "x", "français"},
 		{"08:00-17:00", "17:00-08:00", "8:00-17:00", "24:00-25:00", "08:00-08:00"}, {"22:00", "24:00", "2:00", "٠٨:٠٠"}, {"America/Toronto", "Local", "/etc/localtime", "UTC"},
 	} {
