@@ -41,15 +41,7 @@ func (h handedOver) after() time.Duration { return max(h.All-h.Answer, 0) }
 // Handover is the handover process: it reads a job from in and writes what it
 // saw to out.
 func Handover(ctx context.Context, in io.Reader, out io.Writer) error {
-	var j handoverJob
-	if err := json.NewDecoder(in).Decode(&j); err != nil {
-		return fmt.Errorf("read the job: %w", err)
-	}
-	h, err := j.run(ctx)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(h)
+	return perform(ctx, in, out, (*handoverJob).run)
 }
 
 func (j *handoverJob) run(ctx context.Context) (h handedOver, err error) {

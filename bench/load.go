@@ -49,15 +49,20 @@ func (o outcome) perSecond() float64 { return float64(o.Requests) / o.Elapsed.Se
 
 // Load is the load process: it reads a job from in and writes an outcome to out.
 func Load(ctx context.Context, in io.Reader, out io.Writer) error {
-	var j job
+	return perform(ctx, in, out, (*job).run)
+}
+
+// perform reads a job from in, does it, and writes what came of it to out.
+func perform[Job, Result any](ctx context.Context, in io.Reader, out io.Writer, run func(*Job, context.Context) (Result, error)) error {
+	var j Job
 	if err := json.NewDecoder(in).Decode(&j); err != nil {
 		return fmt.Errorf("read the job: %w", err)
 	}
-	o, err := j.run(ctx)
+	result, err := run(&j, ctx)
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(o)
+	return json.NewEncoder(out).Encode(result)
 }
 
 func (j *job) run(ctx context.Context) (outcome, error) {
