@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
 )
 
-// ErrUnkept says that the disk failed to sync the data file. Nothing more is written;
-// the next start of the process sees to it that all is there.
+// ErrUnkept says that the disk failed to sync the data file. Nothing more is
+// written; the next start of the process sees to it that all is there.
 var ErrUnkept = errors.New("the disk did not keep what was written; the server must be started again")
 
 // mover moves pages from the write-ahead log into the data file, which SQLite
@@ -28,11 +29,12 @@ type mover struct {
 	log        *slog.Logger
 	failed     func(error)
 
-	mu     sync.Mutex
-	full   int // pages in the log from which on they are moved
-	every  int // transactions after which to look
-	since  int // transactions since the last look
-	unkept bool
+	unkept atomic.Bool // whoever begins a transaction asks, and must not wait for a turn
+
+	mu    sync.Mutex // held while pages are moved: they must not be once a turn has failed
+	full  int        // pages in the log from which on they are moved
+	every int        // transactions after which to look
+	since int        // transactions since the last look
 }
 
 func newMover(log *slog.Logger, failed func(error)) *mover {
@@ -48,9 +50,7 @@ func (m *mover) statements() []statement {
 
 // ready says whether more may be written.
 func (m *mover) ready() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.unkept {
+	if m.unkept.Load() {
 		return ErrUnkept
 	}
 	return nil
@@ -61,14 +61,14 @@ func (m *mover) ready() error {
 func (m *mover) turn(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.since++; m.since < m.every || m.unkept {
+	if m.since++; m.since < m.every || m.unkept.Load() {
 		return
 	}
 	m.since = 0
 	if err := m.moveFull(context.WithoutCancel(ctx)); err != nil {
 		m.log.Error("pages cannot be moved into the data file", "error", err)
 		if isSync(err) {
-			m.unkept = true
+			m.unkept.Store(true)
 			m.failed(fmt.Errorf("%w: %w", ErrUnkept, err))
 		}
 	}
