@@ -46,16 +46,23 @@ func spoilDisk(control string) *faultdisk.Disk {
 	return disk
 }
 
+// onTroubledDisk starts a server whose disk does what the file control says,
+// and signs in.
+func onTroubledDisk(t *testing.T) (k *killing, control string) {
+	t.Helper()
+	control = filepath.Join(t.TempDir(), "trouble")
+	k = &killing{t: t, data: filepath.Join(t.TempDir(), "data"), listen: freeAddress(t), env: []string{onDisk + "=" + control}}
+	k.start()
+	k.token = k.signIn()
+	return k, control
+}
+
 // A server whose disk is full, read-only or does not sync acknowledges
 // nothing and says so, goes on answering pulls, and takes pushes again as
 // soon as the disk does.
 func TestTroubledDisk(t *testing.T) {
 	t.Parallel()
-	control := filepath.Join(t.TempDir(), "trouble")
-	k := &killing{t: t, data: filepath.Join(t.TempDir(), "data"), listen: freeAddress(t)}
-	k.env = []string{onDisk + "=" + control}
-	k.start()
-	k.token = k.signIn()
+	k, control := onTroubledDisk(t)
 	before := k.clients()
 	for _, how := range []string{"full", "read-only", "no sync"} {
 		if !k.push(k.newPush()) {
@@ -136,11 +143,7 @@ func (k *killing) status(method, path string, body []byte) (status int, answer s
 // has all that was acknowledged.
 func TestDataFileNotSynced(t *testing.T) {
 	t.Parallel()
-	control := filepath.Join(t.TempDir(), "trouble")
-	k := &killing{t: t, data: filepath.Join(t.TempDir(), "data"), listen: freeAddress(t)}
-	k.env = []string{onDisk + "=" + control}
-	k.start()
-	k.token = k.signIn()
+	k, control := onTroubledDisk(t)
 	before := k.clients()
 	if err := os.WriteFile(control, []byte("no sync of the data"), 0o600); err != nil {
 		t.Fatal(err)

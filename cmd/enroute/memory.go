@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"runtime/debug"
 	"time"
 )
 
@@ -16,8 +15,8 @@ const never = ^uint64(0)
 
 // giveBackMemory returns to the system what the work of a busy time has left,
 // once it is over: the runtime by itself keeps up to twice of what is in use,
-// for minutes. Until ctx ends.
-func giveBackMemory(ctx context.Context, answered func() uint64) {
+// for minutes. free is debug.FreeOSMemory. Until ctx ends.
+func giveBackMemory(ctx context.Context, answered func() uint64, free func()) {
 	tick := time.NewTicker(calm)
 	defer tick.Stop()
 	seen, settled := never, never
@@ -29,7 +28,7 @@ func giveBackMemory(ctx context.Context, answered func() uint64) {
 		}
 		now := answered()
 		if now == seen && now != settled {
-			debug.FreeOSMemory()
+			free()
 			settled = now
 		}
 		seen = now

@@ -57,7 +57,7 @@ func (m *Main) serve(ctx context.Context, args []string) (err error) {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer served()
-	beside.Go(func() { giveBackMemory(serving, server.Answered) })
+	beside.Go(func() { giveBackMemory(serving, server.Answered, debug.FreeOSMemory) })
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "grace", cfg.ShutdownGrace)
