@@ -20,7 +20,7 @@ type rule struct {
 // turn round: what stands lower knows nothing of what stands higher.
 func rules() map[string]rule {
 	domains := []string{"company", "clients", "tasks"}
-	bench := []string{"sync/enginetest", "store/sqlite", "store/faulty", "store/storetest"}
+	bench := []string{"sync/enginetest", "store/sqlite", "store/mongo", "store/faulty", "store/storetest", "store/mongotest"}
 	return map[string]rule{
 		"cmd/enroute": {may: []string{"..."}},
 		"config":      {},
@@ -34,6 +34,8 @@ func rules() map[string]rule {
 		"tasks":   {may: []string{"sync", "company", "clients", "internal/..."}, tests: bench},
 
 		"store/sqlite":    {may: []string{"sync", "internal/..."}, tests: join(bench, "store/faultdisk")},
+		"store/mongo":     {may: []string{"sync", "internal/..."}, tests: bench},
+		"store/mongotest": {kit: true},
 		"store/storetest": {may: []string{"sync", "internal/..."}, kit: true},
 		"store/faulty":    {may: []string{"sync", "internal/..."}, tests: bench, kit: true},
 		"store/faultdisk": {kit: true},
@@ -69,6 +71,7 @@ func modules() map[string][]string {
 		"github.com/nyaruka/phonenumbers":     {"company"},
 		"github.com/alexedwards/argon2id":     {"auth"},
 		"golang.org/x/crypto":                 {"auth"},
+		"go.mongodb.org/mongo-driver/v2":      {"store/mongo"},
 		"modernc.org/sqlite":                  {"store/sqlite", "bench"},
 		"modernc.org/libc":                    {},
 		"pgregory.net/rapid":                  {},

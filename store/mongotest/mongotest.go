@@ -1,0 +1,66 @@
+// Package mongotest gives tests the MongoDB, or what speaks like one, that
+// runs for them.
+package mongotest
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// variable names the server in the environment; standard is where
+// scripts/mongo-wire starts one.
+const (
+	variable = "ENROUTE_TEST_MONGO"
+	standard = "mongodb://127.0.0.1:27122/"
+)
+
+// URI of the server for tests. One must run: `scripts/mongo-wire up` starts it.
+func URI() string {
+	if uri := os.Getenv(variable); uri != "" {
+		return uri
+	}
+	return standard
+}
+
+// Database gives the URI of an empty database of the test's own, which is
+// dropped when the test ends. It fails the test when no server is there.
+func Database(t testing.TB) string {
+	t.Helper()
+	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	client, err := mongo.Connect(options.Client().ApplyURI(URI()).SetServerSelectionTimeout(10 * time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Ping(t.Context(), nil); err != nil {
+		t.Fatalf("no MongoDB for tests at %s: %v\nscripts/mongo-wire up starts one; %s names another", URI(), err, variable)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := client.Database(name).Drop(ctx); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+		if err := client.Disconnect(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return Named(URI(), name)
+}
+
+// Named is the URI with another database in it.
+func Named(uri, database string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri // the driver says what is wrong with it
+	}
+	u.Path = "/" + database
+	return u.String()
+}
