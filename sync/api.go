@@ -39,6 +39,9 @@ const (
 	MaxPushBytes   = 4 << 20
 	MaxDocument    = 256 << 10
 	MaxCommitBytes = 8 << 20
+	// MaxAppendBytes is of all commits of one append: a store may have to put
+	// them into one record.
+	MaxAppendBytes = 12 << 20
 )
 
 // Status of a mutation's result.

@@ -25,6 +25,7 @@ type batch struct {
 	read      map[Key]*draft         // documents of the base, decoded once
 	times     map[uint64]time.Time   // of commits, looked up once
 	outcomes  map[uuid.UUID]*Outcome // of staged commits
+	size      int                    // of staged commits, in bytes, at most
 }
 
 // staged is one request's result, to be given out once its batch is durable.
@@ -47,6 +48,9 @@ func newBatch(reg *Registry, b base, bod bodies, head Head, now time.Time) *batc
 		outcomes: map[uuid.UUID]*Outcome{},
 	}
 }
+
+// full says whether another commit might make the append too large.
+func (b *batch) full() bool { return b.size > MaxAppendBytes-MaxCommitBytes }
 
 // find a document, deleted ones too.
 func (b *batch) find(key Key) (found, bool) {

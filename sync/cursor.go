@@ -24,6 +24,9 @@ type cursor struct {
 	seen, seenLink uint64 // 0: not past t
 }
 
+// newest is the last commit that the device has seen something of.
+func (c cursor) newest() uint64 { return max(c.n, c.t, c.seen) }
+
 // before says whether the history that the cursor needs begins before the
 // horizon.
 func (c cursor) before(horizon uint64) bool {

@@ -35,6 +35,16 @@ type Options struct {
 	// Horizon is how long departures and closed spans are kept; a cursor from
 	// before starts over. 0: 180 days.
 	Horizon time.Duration
+	// Tenure, where several engines share a store, says whether this one holds
+	// the workspace: 0 if not, else a number that is another one each time it
+	// comes to hold it. Only who holds it writes, and so answers from memory;
+	// others read the store's head before they answer, and refuse to write.
+	// Safety does not rest on it: Append is a compare-and-set, and a tenure
+	// begins with a commit that makes late ones of the last holder fail. nil:
+	// this engine holds all, always.
+	Tenure func(workspace string) uint64
+	// Evicted, if set, is called after an idle workspace has left memory.
+	Evicted func(workspace string)
 	// Presented, if set, is called when a device shows a cursor: it has
 	// everything up to that commit. It must not block.
 	Presented func(workspace string, actor Actor, number uint64)
@@ -79,7 +89,8 @@ func (o Options) withDefaults() Options {
 // ErrClosed is the error of everything asked of an engine that is stopping.
 var ErrClosed = errors.New("engine is closed")
 
-// Engine serves the workspaces of one store. It is the only writer of it.
+// Engine serves the workspaces of one store. It is the only writer of those
+// that it holds (Options.Tenure).
 type Engine struct {
 	o      Options
 	cache  *bodyCache
@@ -245,6 +256,30 @@ func (e *Engine) Abandon() {
 	}
 	e.tasks.Wait()
 }
+
+// Surrender takes a workspace out of memory whose tenure has ended, and ends
+// its streams. It does nothing to one that is not there.
+func (e *Engine) Surrender(ctx context.Context, name string) error {
+	w := e.opened(name)
+	if w == nil {
+		return nil
+	}
+	if err := w.surrender(ctx); err != nil {
+		return fmt.Errorf("surrender %s: %w", name, err)
+	}
+	return nil
+}
+
+// tenure of a workspace, as it is now.
+func (e *Engine) tenure(name string) uint64 {
+	if e.o.Tenure == nil {
+		return always
+	}
+	return e.o.Tenure(name)
+}
+
+// always is the tenure of an engine that shares its store with nobody.
+const always = 1
 
 // handles are those of all workspaces that have been asked for.
 func (e *Engine) handles() []*Workspace {

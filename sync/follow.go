@@ -116,8 +116,10 @@ func (r *follower) follow(ctx context.Context) error {
 	r.saved = pos
 	for ctx.Err() == nil {
 		next := r.m.next()
-		if err := r.catchUp(ctx, r.m.head()); err != nil {
-			return err
+		if r.m.held() {
+			if err := r.catchUp(ctx, r.m.head()); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-next:

@@ -34,8 +34,11 @@ func (w *Workspace) Live(ctx context.Context, a Actor, text string) (*Stream, er
 		return nil, err
 	}
 	from, err := m.asked(ctx, a, text)
+	if err == nil && !m.held() {
+		err = unavailable(errNotHeld) // nobody would wake the stream
+	}
 	if err != nil {
-		w.release()
+		w.leave(m)
 		return nil, err
 	}
 	m.shown(a, from)
@@ -88,7 +91,7 @@ func (s *Stream) Close() {
 		s.m.streams.mu.Lock()
 		delete(s.m.streams.open, s)
 		s.m.streams.mu.Unlock()
-		s.w.release()
+		s.w.leave(s.m)
 	})
 }
 
@@ -133,6 +136,14 @@ func (w *Workspace) Cut(user, device string, cause error) {
 		if s.actor.User == user && (device == "" || s.actor.Device == device) {
 			s.cut(cause)
 		}
+	}
+}
+
+func (x *streams) cutAll(cause error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for s := range x.open {
+		s.cut(cause)
 	}
 }
 

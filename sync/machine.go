@@ -36,7 +36,10 @@ type machine struct {
 	swept        string        // date of the last sweep; only housekeeping
 	readers      []*follower
 	endFollowing context.CancelFunc // ends the followers
-	stale        atomic.Bool        // the store may have gone on without the state
+	doubts       atomic.Uint64      // how often there was a reason to think that the store has gone on without the state
+	settled      atomic.Uint64      // how many of the doubts were looked into
+	tenure       atomic.Uint64      // under which the state was last compared with the store; 0: none
+	users        int                // guarded by the workspace's mutex
 }
 
 // load builds the machine from the newest checkpoint and the journal after it.
@@ -49,6 +52,9 @@ func (e *Engine) load(ctx context.Context, name string, number uint32) (*machine
 	}
 	if err := m.reload(ctx); err != nil {
 		return nil, err
+	}
+	if e.o.Tenure == nil {
+		m.tenure.Store(always)
 	}
 	var err error
 	if m.presence, err = loadPresence(ctx, e.o.Store, name); err != nil {
@@ -79,7 +85,6 @@ func (m *machine) reload(ctx context.Context) error {
 	m.recent.floor = st.head.Number
 	m.saved.Store(saved)
 	m.savedAt.Store(m.e.o.Clock().Unix())
-	m.stale.Store(false)
 	if m.presence != nil {
 		m.presence.lower(st.head.Number)
 	}

@@ -96,26 +96,52 @@ func (m *machine) nothingNew(a Actor, from asked) (*Page, error) {
 // readCursor decodes a cursor and checks that it is of this history and
 // within the horizon; else reset tells the device to start over.
 func (m *machine) readCursor(ctx context.Context, a Actor, text string) (cur cursor, reset bool, err error) {
-	m.mu.RLock()
-	head, horizon, chain, secret := m.st.head, m.st.horizon, m.chain, m.st.secret
-	m.mu.RUnlock()
-	cur, err = cursors{secret}.decode(text, a)
+	cur, now, err := m.decodeCursor(a, text)
+	if err == nil && cur.newest() > now.head.Number && m.e.o.Tenure != nil { // another node has gone on
+		m.doubt()
+		if err = m.current(ctx); err == nil {
+			cur, now, err = m.decodeCursor(a, text)
+		}
+	}
 	if err != nil || cur.n == 0 && cur.t == 0 {
 		return cursor{}, false, err
 	}
-	if cur.before(horizon) {
-		return cursor{}, true, nil
-	}
-	for _, l := range [...]struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}, {cur.seen, cur.seenLink}} {
-		same, err := sameHistory(ctx, chain, head, l.n, l.link)
-		if err != nil {
-			return cursor{}, false, unavailable(err)
-		}
-		if !same && !m.e.o.Faults.TrustCursors {
-			return cursor{}, true, nil
-		}
+	good, err := now.accept(ctx, cur, m.e.o.Faults.TrustCursors)
+	if err != nil || !good {
+		return cursor{}, err == nil, err
 	}
 	return cur, false, nil
+}
+
+// past is what a cursor is compared with.
+type past struct {
+	head    Head
+	horizon uint64
+	chain   *history
+}
+
+func (m *machine) decodeCursor(a Actor, text string) (cursor, past, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	cur, err := cursors{m.st.secret}.decode(text, a)
+	return cur, past{m.st.head, m.st.horizon, m.chain}, err
+}
+
+// accept says whether the cursor is of this history and not too old.
+func (p past) accept(ctx context.Context, cur cursor, trust bool) (bool, error) {
+	if cur.before(p.horizon) {
+		return false, nil
+	}
+	for _, l := range [...]struct{ n, link uint64 }{{cur.n, cur.nLink}, {cur.t, cur.tLink}, {cur.seen, cur.seenLink}} {
+		same, err := sameHistory(ctx, p.chain, p.head, l.n, l.link)
+		if err != nil {
+			return false, unavailable(err)
+		}
+		if !same && !trust {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 func sameHistory(ctx context.Context, chain *history, head Head, n, link uint64) (bool, error) {

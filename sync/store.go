@@ -45,7 +45,7 @@ type Store interface {
 	// carry. It is a compare-and-set: commits[0] must follow the head by
 	// number and hash, else ErrConflict. If exactly these commits (by hash)
 	// stand there already it is a success, so that an append of unknown
-	// outcome can be repeated.
+	// outcome can be repeated. Encoded they have at most MaxAppendBytes.
 	Append(ctx context.Context, workspace string, commits []*Commit) error
 	// Journal calls yield for each commit from number from up to and with to
 	// (0: the head), in order, with Prev and Hash set as stored. It stops at

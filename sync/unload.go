@@ -10,13 +10,19 @@ import (
 // been idle for long enough.
 func (w *Workspace) housekeep(ctx context.Context) error {
 	w.mu.Lock()
-	m, idle := w.m, w.users == 0 && w.e.o.IdleAfter > 0 && w.e.o.Clock().Sub(w.used) >= w.e.o.IdleAfter
+	m := w.m
+	idle := m != nil && m.users == 0 && w.e.o.IdleAfter > 0 && w.e.o.Clock().Sub(w.used) >= w.e.o.IdleAfter
 	w.mu.Unlock()
 	switch {
 	case m == nil:
 		return nil
-	case idle && !m.behind():
+	case idle && !(m.held() && m.behind()):
 		return w.Evict(ctx)
+	case !m.held():
+		return nil // whoever holds it does
+	}
+	if m.behind() {
+		m.announce() // to followers that waited for the tenure
 	}
 	if err := m.saveNotes(ctx); err != nil {
 		return err
@@ -54,17 +60,21 @@ func (w *Workspace) Evict(ctx context.Context) error {
 		m.follow()
 		return nil
 	}
-	return m.shut(ctx, true)
+	err := m.shut(ctx, true)
+	if w.e.o.Evicted != nil {
+		w.e.o.Evicted(w.name)
+	}
+	return err
 }
 
 // idle gives the machine if nobody uses it, and takes it out if told to.
 func (w *Workspace) idle(take bool) *machine {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.users > 0 {
+	m := w.m
+	if m == nil || m.users > 0 {
 		return nil
 	}
-	m := w.m
 	if take {
 		w.m = nil
 	}
@@ -79,6 +89,22 @@ func (w *Workspace) unload(ctx context.Context) error {
 	}
 	return m.shut(ctx, true)
 }
+
+// surrender takes the workspace out of memory, in use or not, since another
+// node serves it from now on: streams end, so that devices look for it anew.
+// Nothing is saved; who holds it now would only be disturbed.
+func (w *Workspace) surrender(ctx context.Context) error {
+	m := w.take()
+	if m == nil {
+		return nil
+	}
+	m.doubt() // for those who use it still
+	m.streams.cutAll(errSurrendered)
+	return m.shut(ctx, false)
+}
+
+// errSurrendered ends the streams of a workspace that has moved.
+var errSurrendered = errors.New("another node serves the workspace")
 
 func (w *Workspace) abandon() {
 	if m := w.take(); m != nil {
@@ -100,7 +126,7 @@ func (w *Workspace) take() *machine {
 func (m *machine) shut(ctx context.Context, save bool) error {
 	m.unfollow()
 	var errs []error
-	if save {
+	if save && m.held() {
 		_, err := m.submit(ctx, &request{save: true})
 		errs = append(errs, err, m.saveNotes(ctx))
 	}

@@ -126,6 +126,7 @@ func (w *work) stage(cause Cause) (*staged, error) {
 // accept makes a staged commit what the next request builds on.
 func (b *batch) accept(c *Commit) {
 	b.head = Head{Number: c.Number, Hash: c.Hash, At: c.At}
+	b.size += c.size()
 	for i := range c.Outcomes {
 		b.outcomes[c.Outcomes[i].ID] = &c.Outcomes[i]
 	}

@@ -19,7 +19,6 @@ type Workspace struct {
 
 	mu      sync.Mutex
 	m       *machine // nil when not in memory
-	users   int
 	used    time.Time
 	loading sync.Mutex
 }
@@ -27,7 +26,7 @@ type Workspace struct {
 // Name of the workspace.
 func (w *Workspace) Name() string { return w.name }
 
-// acquire gives the machine, loading it if it must; release it after use.
+// acquire gives the machine, loading it if it must; leave it after use.
 func (w *Workspace) acquire(ctx context.Context) (*machine, error) {
 	if m := w.borrow(); m != nil {
 		return m, nil
@@ -45,7 +44,7 @@ func (w *Workspace) acquire(ctx context.Context) (*machine, error) {
 		return nil, unavailable(err)
 	}
 	w.mu.Lock()
-	w.m, w.users, w.used = m, 1, w.e.o.Clock()
+	m.users, w.m, w.used = 1, m, w.e.o.Clock()
 	w.mu.Unlock()
 	return m, nil
 }
@@ -54,14 +53,14 @@ func (w *Workspace) borrow() *machine {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.m != nil {
-		w.users++
+		w.m.users++
 	}
 	return w.m
 }
 
-func (w *Workspace) release() {
+func (w *Workspace) leave(m *machine) {
 	w.mu.Lock()
-	w.users--
+	m.users--
 	w.used = w.e.o.Clock()
 	w.mu.Unlock()
 }
@@ -72,7 +71,7 @@ func (w *Workspace) with(ctx context.Context, f func(*machine) error) error {
 	if err != nil {
 		return err
 	}
-	defer w.release()
+	defer w.leave(m)
 	return f(m)
 }
 
@@ -87,9 +86,9 @@ func (w *Workspace) look(ctx context.Context, f func(*machine, *state) error) er
 }
 
 // current sees to it that the workspace's date is today's, and that the state
-// is the store's after an append of which nobody knows what became of it.
+// is the store's where others may have written.
 func (m *machine) current(ctx context.Context) error {
-	if !m.dayOver() && !m.stale.Load() {
+	if !m.dayOver() && m.trusted() {
 		return nil
 	}
 	_, err := m.submit(ctx, &request{day: true})

@@ -122,17 +122,15 @@ const (
 // ready brings the state to the store's head when it is not to be trusted,
 // and the date to today.
 func (m *machine) ready(ctx context.Context) error {
-	if m.stale.Load() {
-		if err := m.reload(ctx); err != nil {
+	if !m.trusted() {
+		if err := m.catchUp(ctx); err != nil {
 			return err
 		}
-		m.publish() // what was appended without anybody knowing
 	}
 	if !m.dayOver() {
 		return nil
 	}
-	now := m.e.o.Clock()
-	day := now.In(m.st.location).Format(time.DateOnly)
+	day := m.e.o.Clock().In(m.st.location).Format(time.DateOnly)
 	if day <= m.st.day {
 		m.setDayEnd()
 		return nil
@@ -140,8 +138,16 @@ func (m *machine) ready(ctx context.Context) error {
 	if m.st.head.Number == 0 {
 		return nil // the first commit sets it
 	}
+	if m.tenure.Load() == 0 {
+		return errNotHeld
+	}
+	return m.mark(ctx, "calendar", "day", day)
+}
+
+// mark commits what the engine itself has to say: no document changes.
+func (m *machine) mark(ctx context.Context, by, ref, day string) error {
 	c := &Commit{Number: m.st.head.Number + 1, Prev: m.st.head.Hash, Nonce: uuid.New(), Day: day,
-		At: laterOf(now, m.st.head.At), Actor: System("calendar"), Cause: Cause{Kind: "system", Ref: "day"}}
+		At: laterOf(m.e.o.Clock(), m.st.head.At), Actor: System(by), Cause: Cause{Kind: "system", Ref: ref}}
 	c.Seal()
 	return m.commit(ctx, []*staged{{commit: c}})
 }
@@ -166,7 +172,7 @@ func (m *machine) tryBatch(ctx context.Context, batch []*request) (int, error) {
 		if s != nil && s.commit != nil {
 			done = append(done, s)
 		}
-		if s != nil && s.structural || r.save {
+		if s != nil && s.structural || r.save || b.full() {
 			break
 		}
 	}
@@ -195,7 +201,11 @@ func (m *machine) evaluate(r *request, b *batch) (s *staged, a answer) {
 			s, a = nil, answer{err: fault.New(fault.Internal).Because(fmt.Errorf("panic: %v", p))}
 		}
 	}()
-	if err := r.ctx.Err(); err != nil {
+	err := r.ctx.Err()
+	if err == nil && !r.day && m.tenure.Load() == 0 {
+		err = errNotHeld
+	}
+	if err != nil {
 		return nil, answer{err: unavailable(err)}
 	}
 	k, err := m.knownTo(r)
@@ -297,7 +307,7 @@ func (m *machine) commit(ctx context.Context, done []*staged) error {
 		m.confirm(done)
 	}
 	if err := m.appendSurely(ctx, commits); err != nil {
-		m.stale.Store(true)
+		m.doubt()
 		return err
 	}
 	if !m.e.o.Faults.ShowUnconfirmed {
