@@ -18,12 +18,16 @@ demo: ## serve the demo on http://127.0.0.1:8080, data in ./demo-data
 test: ## all that must hold: format, vet, staticcheck, tests under the race detector
 	scripts/test
 
+.PHONY: mongo
+mongo: ## start the MongoDB that tests use, unless ENROUTE_TEST_MONGO names one; scripts/mongo-wire down ends it
+	@[ -n "$(ENROUTE_TEST_MONGO)" ] || scripts/mongo-wire up
+
 .PHONY: quick
-quick: ## the tests without the race detector
+quick: mongo ## the tests without the race detector
 	go test -shuffle=on ./...
 
 .PHONY: race
-race: ## the tests under the race detector
+race: mongo ## the tests under the race detector
 	go test -race -shuffle=on -timeout 30m ./...
 
 .PHONY: lint
@@ -35,19 +39,19 @@ fuzz: ## every fuzz target for 30 s; what was found is kept in testdata/fuzz
 	scripts/fuzz
 
 .PHONY: prove
-prove: ## the long proofs whole: 2,000 simulated histories of 300 steps, 100 under the race detector, and crashes
+prove: mongo ## the long proofs whole: 2,000 simulated histories of 300 steps, 100 under the race detector, and crashes
 	SIMULATE_SEEDS=2000 go test -count=1 -timeout 4h -v -run '^TestHistories$$' ./sync/simulate
 	SIMULATE_SEEDS=100 go test -race -count=1 -timeout 4h -v ./sync/simulate
 	$(MAKE) crashes
 
 .PHONY: crashes
-crashes: ## the proofs about crashes and bad disks whole: 50 kills, 3000 power cuts, 2000 spoiled files
+crashes: mongo ## the proofs about crashes and bad disks whole: 50 kills, 3000 power cuts, 2000 spoiled files
 	ENROUTE_TEST_KILLS=50 go test -count=1 -timeout 1h -v -run 'UnderLoad|Disk|Synced' ./cmd/enroute
 	ENROUTE_TEST_POWER_CUTS=2000 ENROUTE_TEST_DAMAGES=2000 \
 		go test -count=1 -timeout 2h -v -run 'PowerCut|TroubledDisk|Unkept|DamagedFile|Kill' ./store/sqlite
 
 .PHONY: prove-forever
-prove-forever: ## new histories until an interrupt, or for SIMULATE_FOR=8h; one that fails is cut down and kept
+prove-forever: mongo ## new histories until an interrupt, or for SIMULATE_FOR=8h; one that fails is cut down and kept
 	SIMULATE_FOR=$${SIMULATE_FOR:-10000h} go test -count=1 -timeout 0 -v -run '^TestUntilStopped$$' ./sync/simulate
 
 .PHONY: bench

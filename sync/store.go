@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,15 @@ var (
 	// ErrMissing: what was asked for is not there.
 	ErrMissing = errors.New("not in the store")
 )
+
+// StagedPrefix begins the names of staged histories ("~restore/main"). One is a
+// journal like any other for every method of a Store, but Workspaces does not
+// list it: nobody is served from it, until Promote gives it the name of a
+// workspace. Names of workspaces never begin so.
+const StagedPrefix = "~"
+
+// IsStaged says whether a name is that of a staged history.
+func IsStaged(name string) bool { return strings.HasPrefix(name, StagedPrefix) }
 
 // Head is the newest commit of a workspace; the zero Head is an empty journal.
 type Head struct {
@@ -36,7 +46,8 @@ type OutcomeRef struct {
 // Store keeps journals and what is read off them. Every method may be called
 // by many goroutines at once; results belong to the caller.
 type Store interface {
-	// Workspaces lists the names of all workspaces that have a commit, sorted.
+	// Workspaces lists the names of all workspaces that have a commit, sorted;
+	// staged histories are not among them.
 	Workspaces(ctx context.Context) ([]string, error)
 	// Head gives the newest commit; the zero Head if there is none.
 	Head(ctx context.Context, workspace string) (Head, error)
@@ -72,6 +83,19 @@ type Store interface {
 	// Notes gives all whose key has the prefix.
 	SaveNotes(ctx context.Context, workspace string, notes map[string][]byte) error
 	Notes(ctx context.Context, workspace, prefix string) (map[string][]byte, error)
+	// Promote gives a staged history the name of a workspace, with its notes
+	// and checkpoint, if the workspace's head is still was (the zero Head: it
+	// has no commit), else ErrConflict. What had the name before is gone with
+	// all that lay beside it, and what is made for its head conflicts; whoever
+	// is reading it may get an error. After an error that is neither
+	// ErrConflict nor ErrMissing it may or may not have happened, or be half
+	// way: the same call again completes it, or gives ErrMissing because the
+	// staged history is not there (any more). It has been promoted then if the
+	// workspace's head is the one it had.
+	Promote(ctx context.Context, staged, workspace string, was Head) error
+	// Drop removes a staged history with all that lies beside it. It refuses a
+	// workspace; where nothing is, it does nothing.
+	Drop(ctx context.Context, staged string) error
 	// Close waits for what is under way and releases everything.
 	Close() error
 }

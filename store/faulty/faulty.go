@@ -206,6 +206,16 @@ func (s *Store) Notes(ctx context.Context, workspace, prefix string) (map[string
 	})
 }
 
+// Promote implements sync.Store.
+func (s *Store) Promote(ctx context.Context, staged, workspace string, was sync.Head) error {
+	return s.act(ctx, "Promote", func(ctx context.Context) error { return s.inner.Promote(ctx, staged, workspace, was) })
+}
+
+// Drop implements sync.Store.
+func (s *Store) Drop(ctx context.Context, staged string) error {
+	return s.act(ctx, "Drop", func(ctx context.Context) error { return s.inner.Drop(ctx, staged) })
+}
+
 // Close gives up the late calls that have not come yet and closes the inner
 // store. It never fails by plan: a test must be able to end.
 func (s *Store) Close() error {

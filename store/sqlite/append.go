@@ -29,6 +29,7 @@ type appender struct {
 	w       *writer
 	moved   func(ws int64, head uint64) // told what is durable
 	queue   chan *request
+	alone   chan func(context.Context) // done between appends
 	closing chan struct{}
 	done    chan struct{}
 	heads   map[string]seat // of workspaces seen; emptied when in doubt
@@ -51,7 +52,7 @@ type request struct {
 
 func startAppender(ctx context.Context, w *writer, moved func(int64, uint64)) *appender {
 	a := &appender{
-		w: w, moved: moved, queue: make(chan *request),
+		w: w, moved: moved, queue: make(chan *request), alone: make(chan func(context.Context)),
 		closing: make(chan struct{}), done: make(chan struct{}), heads: map[string]seat{},
 	}
 	go a.run(ctx)
@@ -120,6 +121,9 @@ func (a *appender) run(ctx context.Context) {
 			return
 		case r := <-a.queue:
 			a.write(ctx, a.gather(r))
+		case fn := <-a.alone:
+			fn(ctx)
+			clear(a.heads)
 		}
 	}
 }
@@ -219,6 +223,11 @@ func (a *appender) seat(ctx context.Context, tx *sql.Tx, workspace string) (seat
 	if s, ok := a.heads[workspace]; ok {
 		return s, nil
 	}
+	return a.stored(ctx, tx, workspace)
+}
+
+// stored is the seat as the file has it.
+func (a *appender) stored(ctx context.Context, tx *sql.Tx, workspace string) (seat, error) {
 	var s seat
 	err := tx.StmtContext(ctx, a.w.findWorkspace).QueryRowContext(ctx, workspace).Scan(&s.ws)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	codes "modernc.org/sqlite/lib"
@@ -167,11 +168,15 @@ func usable(ctx context.Context, db, journal *sql.DB, idx sync.Indexer) error {
 }
 
 // sameJournal compares the last commit of each workspace of which the lists may
-// show something.
+// show something, but those whose history was dropped.
 func sameJournal(ctx context.Context, db, journal *sql.DB) error {
 	type shown struct {
 		place int64
 		hash  []byte
+	}
+	gone, err := droppedOf(ctx, journal)
+	if err != nil {
+		return err
 	}
 	rows, err := db.QueryContext(ctx, `SELECT ws << 40 | target, hash FROM progress`)
 	all, err := collect(rows, err, func(r *sql.Rows) (s shown, err error) { return s, r.Scan(&s.place, &s.hash) })
@@ -179,6 +184,9 @@ func sameJournal(ctx context.Context, db, journal *sql.DB) error {
 		return fmt.Errorf("read the progress of the lists: %w", err)
 	}
 	for _, s := range all {
+		if slices.Contains(gone, s.place>>numberBits) {
+			continue
+		}
 		var hash []byte
 		err := journal.QueryRowContext(ctx, `SELECT hash FROM journal WHERE place = ?`, s.place).Scan(&hash)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && !bytes.Equal(hash, s.hash) {

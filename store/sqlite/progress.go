@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,7 +13,8 @@ import (
 type progress struct {
 	mu      sync.Mutex
 	of      map[int64]*track
-	last    time.Time // of the newest append
+	gone    map[int64]bool // dropped histories; true while there are lists of them
+	last    time.Time      // of the newest append
 	closed  bool
 	waiting int           // queries that wait
 	moved   chan struct{} // closed, and made anew, whenever something changes
@@ -31,10 +33,15 @@ type track struct {
 type job struct {
 	ws       int64
 	from, to uint64
+	drop     bool // remove what there is of a dropped history
 }
 
+// errDropped is of queries that had begun when the history they were for was
+// dropped.
+var errDropped = errors.New("the history was dropped meanwhile")
+
 func newProgress() *progress {
-	return &progress{of: map[int64]*track{}, moved: make(chan struct{}), wake: make(chan struct{}, 1)}
+	return &progress{of: map[int64]*track{}, gone: map[int64]bool{}, moved: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 // track of a workspace; the caller holds mu.
@@ -77,7 +84,44 @@ func (p *progress) lastAppend() time.Time {
 func (p *progress) projected(ws int64, number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.track(ws).projected = number
+	if _, gone := p.gone[ws]; !gone {
+		p.track(ws).projected = number
+	}
+	p.changed()
+}
+
+// dropped hears of all histories that were ever dropped.
+func (p *progress) dropped(all []int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, ws := range all {
+		if _, known := p.gone[ws]; known {
+			continue
+		}
+		p.gone[ws] = true
+		if t := p.of[ws]; t != nil { // frees who waits
+			t.last = errDropped
+			t.failures++
+		}
+		delete(p.of, ws)
+	}
+	p.changed()
+	p.nudge()
+}
+
+// isGone says whether a history was dropped.
+func (p *progress) isGone(ws int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, gone := p.gone[ws]
+	return gone
+}
+
+// cleared hears that nothing is left of a dropped history.
+func (p *progress) cleared(ws int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone[ws] = false
 	p.changed()
 }
 
@@ -86,6 +130,10 @@ func (p *progress) projected(ws int64, number uint64) {
 func (p *progress) failed(ws int64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if _, gone := p.gone[ws]; gone {
+		p.gone[ws] = false // the next opening tries again
+		return
+	}
 	t := p.track(ws)
 	t.err, t.last = err, err
 	t.failures++
@@ -109,6 +157,11 @@ func (p *progress) next() (job, bool) {
 			return job{ws: ws, from: t.projected + 1, to: t.head}, true
 		}
 	}
+	for ws, left := range p.gone {
+		if left {
+			return job{ws: ws, drop: true}, true
+		}
+	}
 	return job{}, false
 }
 
@@ -122,6 +175,9 @@ func (p *progress) urgent() bool {
 func (p *progress) reach(ctx context.Context, ws int64, number uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if _, gone := p.gone[ws]; gone {
+		return errDropped
+	}
 	t := p.track(ws)
 	if number > t.head {
 		return fmt.Errorf("commit %d is asked for, the head is %d", number, t.head)

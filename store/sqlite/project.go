@@ -90,12 +90,17 @@ func (p *projector) resume(ctx context.Context) error {
 	for ws, head := range heads {
 		p.progress.of[ws] = &track{head: head}
 	}
-	rows, err := p.db.QueryContext(ctx, `SELECT ws, projected FROM progress`)
+	rows, err := p.db.QueryContext(ctx, `SELECT ws, max(projected) FROM
+		(SELECT ws, projected FROM progress UNION ALL SELECT ws, 0 FROM lists) GROUP BY ws`)
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var ws int64
 		var projected uint64
 		err := r.Scan(&ws, &projected)
-		p.progress.track(ws).projected = projected
+		if _, ok := heads[ws]; ok {
+			p.progress.track(ws).projected = projected
+		} else {
+			p.progress.gone[ws] = true
+		}
 		return struct{}{}, err
 	})
 	return err
@@ -116,7 +121,7 @@ func (p *projector) run(ctx context.Context) {
 			continue
 		}
 		begun := time.Now()
-		if err := p.follow(ctx, job); err != nil {
+		if err := p.work(ctx, job); err != nil {
 			p.log.Error("projection failed", "workspace", job.ws, "from", job.from, "error", err)
 			p.progress.failed(job.ws, err)
 		}
@@ -158,6 +163,19 @@ func (p *projector) isClosing() bool {
 	default:
 		return false
 	}
+}
+
+// work does a part of what there is to do. What fails because the history has
+// been dropped meanwhile is no failure.
+func (p *projector) work(ctx context.Context, j job) error {
+	if j.drop {
+		return p.dropSome(ctx, j.ws)
+	}
+	err := p.follow(ctx, j)
+	if err != nil && p.progress.isGone(j.ws) {
+		return nil
+	}
+	return err
 }
 
 // follow projects the next commits of a workspace.

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
+	stdsync "sync"
+
+	"github.com/enroute-field/enroute/sync"
 )
 
 // reader is the pools of connections for reading.
@@ -53,8 +55,8 @@ func (r *reader) close() error { return errors.Join(r.db.Close(), r.listed.Close
 func (r *reader) statements() []statement {
 	return []statement{
 		{&r.head, headQuery},
-		{&r.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
-		{&r.workspaces, `SELECT name FROM workspaces ORDER BY name`},
+		{&r.findWorkspace, findWorkspace},
+		{&r.workspaces, `SELECT name FROM workspaces WHERE name NOT LIKE '` + sync.StagedPrefix + `%' ORDER BY name`},
 		{&r.journal, `SELECT place, prev, hash, content FROM journal WHERE place >= ? AND place <= ? ORDER BY place`},
 		{&r.documents, `SELECT d.ws, d.kind, d.id, d.rev, d.scope, d.deleted, d.body, d.marks, d.sum
 			FROM json_each(?) AS k CROSS JOIN documents AS d
@@ -93,10 +95,10 @@ func (r *reader) lists() []statement {
 
 // workspace gives the integer of a workspace; false when it has no commit.
 func (r *reader) workspace(ctx context.Context, name string) (int64, bool, error) {
-	if ws, ok := r.ws.get(name); ok {
+	ws, ok, turn := r.ws.get(name)
+	if ok {
 		return ws, true, nil
 	}
-	var ws int64
 	err := r.findWorkspace.QueryRowContext(ctx, name).Scan(&ws)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
@@ -104,27 +106,42 @@ func (r *reader) workspace(ctx context.Context, name string) (int64, bool, error
 	if err != nil {
 		return 0, false, fmt.Errorf("find workspace %s: %w", name, err)
 	}
-	r.ws.set(name, ws)
+	r.ws.set(name, ws, turn)
 	return ws, true, nil
 }
 
-// interned remembers integers that never change once given.
+// findWorkspace finds the integer of the history that has a name.
+const findWorkspace = `SELECT ws FROM workspaces WHERE name = ? AND NOT dropped`
+
+// interned remembers what integers names lead to. That changes only when a
+// staged history is promoted or dropped.
 type interned struct {
-	mu sync.RWMutex
-	of map[string]int64
+	mu   stdsync.RWMutex
+	of   map[string]int64
+	turn int // how often all has been forgotten
 }
 
-func (i *interned) get(name string) (int64, bool) {
+func (i *interned) get(name string) (n int64, ok bool, turn int) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	n, ok := i.of[name]
-	return n, ok
+	n, ok = i.of[name]
+	return n, ok, i.turn
 }
 
-func (i *interned) set(name string, n int64) {
+// set what was found out since get gave turn.
+func (i *interned) set(name string, n int64, turn int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.of[name] = n
+	if turn == i.turn {
+		i.of[name] = n
+	}
+}
+
+func (i *interned) forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	clear(i.of)
+	i.turn++
 }
 
 // collect runs a query and scans every row with scan.

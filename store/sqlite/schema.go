@@ -69,6 +69,10 @@ CREATE TABLE notes (
 	value BLOB NOT NULL,
 	PRIMARY KEY (workspace, key)
 ) WITHOUT ROWID;
+`, `
+-- A history that was dropped keeps its row, so that integers have no gaps and
+-- are never given again. Its name leads nowhere, its other rows go in time.
+ALTER TABLE workspaces ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
 `}
 
 // migrate brings the file to the present schema, one transaction per version.

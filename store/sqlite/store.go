@@ -100,7 +100,11 @@ func (s *Store) start(ctx context.Context, path string, opts Options) (err error
 		return err
 	}
 	s.appender = startAppender(ctx, s.writer, s.projector.moved)
-	return nil
+	gone, err := droppedOf(ctx, s.writer.db)
+	if err != nil {
+		return err
+	}
+	return s.writer.sweep(ctx, gone)
 }
 
 // Close waits for the appends under way and releases the file. A second Close

@@ -53,7 +53,7 @@ func (w *writer) statements() []statement {
 	return []statement{
 		{&w.head, headQuery},
 		{&w.hashAt, `SELECT hash FROM journal WHERE place = ?`},
-		{&w.findWorkspace, `SELECT ws FROM workspaces WHERE name = ?`},
+		{&w.findWorkspace, findWorkspace},
 		{&w.addWorkspace, `INSERT INTO workspaces (name) VALUES (?)`},
 		{&w.addCommit, `INSERT INTO journal (place, prev, hash, at, content) VALUES (?, ?, ?, ?, ?)`},
 		{&w.putNote, `INSERT INTO notes (workspace, key, value) VALUES (?, ?, ?)

@@ -48,6 +48,13 @@ func RunCore(t *testing.T, open Opener) {
 		"CheckpointUnderWrite": testCheckpointUnderWrite,
 		"Notes":                testNotes,
 		"Revisions":            testRevisions,
+		"StagedIsCitizen":      testStagedIsCitizen,
+		"Promote":              testPromote,
+		"PromoteToNothing":     testPromoteToNothing,
+		"PromoteRefuses":       testPromoteRefuses,
+		"PromoteUnderAppends":  testPromoteUnderAppends,
+		"PromoteAgain":         testPromoteAgain,
+		"Drop":                 testDrop,
 		"IndexerFails":         testIndexerFails,
 	})
 }
