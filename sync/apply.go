@@ -54,9 +54,7 @@ func (s *state) apply(c *Commit, fs []facts) {
 	}
 	s.settle(d, c.Number)
 	s.bump(c.Number)
-	if c.begins() {
-		s.forget(c.Number)
-	}
+	s.begin(c)
 }
 
 // daysChange is the workspace's date and zone after a commit.
