@@ -33,8 +33,9 @@ func rules() map[string]rule {
 		"clients": {may: []string{"sync", "company", "internal/..."}, tests: bench},
 		"tasks":   {may: []string{"sync", "company", "clients", "internal/..."}, tests: bench},
 
-		"store/sqlite":    {may: []string{"sync", "internal/..."}, tests: join(bench, "store/faultdisk")},
-		"store/mongo":     {may: []string{"sync", "internal/..."}, tests: bench},
+		"store/sqlite":    {may: []string{"sync", "store/listing", "internal/..."}, tests: join(bench, "store/faultdisk")},
+		"store/mongo":     {may: []string{"sync", "store/listing", "internal/..."}, tests: bench},
+		"store/listing":   {may: []string{"sync", "internal/..."}},
 		"store/mongotest": {kit: true},
 		"store/storetest": {may: []string{"sync", "internal/..."}, kit: true},
 		"store/faulty":    {may: []string{"sync", "internal/..."}, tests: bench, kit: true},

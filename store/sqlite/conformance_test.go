@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/enroute-field/enroute/store/listing"
 	"github.com/enroute-field/enroute/store/storetest"
 	"github.com/enroute-field/enroute/sync"
 )
@@ -23,7 +24,7 @@ func TestConformanceWalking(t *testing.T) {
 	storetest.RunLists(t, func(t *testing.T, place string, idx sync.Indexer) sync.Store {
 		t.Helper()
 		s := openAt(t, filepath.Join(place, "enroute.db"), idx)
-		s.reader.gathers = gatherLimits{}
+		s.reader.gathers = listing.Limits{}
 		return s
 	})
 }

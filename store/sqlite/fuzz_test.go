@@ -2,10 +2,8 @@ package sqlite
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,30 +13,6 @@ import (
 	"github.com/enroute-field/enroute/internal/fold"
 	"github.com/enroute-field/enroute/sync"
 )
-
-// FuzzUnpack: any bytes are read without panic or great memory, and what is
-// read packs to what reads alike.
-func FuzzUnpack(f *testing.F) {
-	some := facts{entries: []entry{{1, "a", "A"}, {2, "b", "b"}}, words: []string{"x", "y"}}
-	f.Add(some.pack())
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := unpack(b)
-		if err != nil {
-			if !errors.Is(err, sync.ErrDamaged) {
-				t.Fatal(err)
-			}
-			return
-		}
-		again, err := unpack(got.pack())
-		if err != nil || !reflect.DeepEqual(again, got) {
-			t.Fatalf("%+v, then %+v, %v", got, again, err)
-		}
-		if _, err := unpack(append(slices.Clip(b), 0)); !errors.Is(err, sync.ErrDamaged) {
-			t.Fatalf("with one byte more: %v", err)
-		}
-	})
-}
 
 // FuzzSearch: whatever a document says and whatever somebody searches for or
 // filters by, the store finds the document exactly when it is to be found.

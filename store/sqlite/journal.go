@@ -168,6 +168,11 @@ func checksum(ws int64, v *sync.Version) uint32 {
 	return crc32.Update(crc32.Update(crc32.Checksum(head, table), table, v.Body), table, v.Marks)
 }
 
+// appendText with its length before it.
+func appendText(buf []byte, s string) []byte {
+	return append(binary.AppendUvarint(buf, uint64(len(s))), s...)
+}
+
 // Outcomes implements sync.Store.
 func (s *Store) Outcomes(ctx context.Context, workspace string, ids []uuid.UUID) ([]sync.OutcomeRef, error) {
 	if len(ids) == 0 {

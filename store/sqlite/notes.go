@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/enroute-field/enroute/store/listing"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -41,7 +42,7 @@ func (s *Store) Notes(ctx context.Context, workspace, prefix string) (map[string
 		key   string
 		value []byte
 	}
-	rows, err := s.reader.notes.QueryContext(ctx, workspace, prefix, beyond(prefix))
+	rows, err := s.reader.notes.QueryContext(ctx, workspace, prefix, listing.Beyond(prefix))
 	found, err := collect(rows, err, func(r *sql.Rows) (n note, err error) { return n, r.Scan(&n.key, &n.value) })
 	if err != nil {
 		return nil, fmt.Errorf("read notes of %s: %w", workspace, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	stdsync "sync"
 
+	"github.com/enroute-field/enroute/store/listing"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -15,7 +16,7 @@ type reader struct {
 	db      *sql.DB  // the data file
 	listed  *sql.DB  // the file of the lists
 	ws      interned // integers of workspaces
-	gathers gatherLimits
+	gathers listing.Limits
 
 	head, findWorkspace, workspaces, journal *sql.Stmt
 	documents, outcomes                      *sql.Stmt
@@ -28,7 +29,7 @@ type reader struct {
 
 // openReader opens conns connections to either file.
 func openReader(ctx context.Context, path, vfs string, conns int) (*reader, error) {
-	r := &reader{ws: interned{of: map[string]int64{}}, gathers: defaultLimits()}
+	r := &reader{ws: interned{of: map[string]int64{}}, gathers: listing.DefaultLimits()}
 	var err error
 	if r.db, err = openReading(ctx, path, vfs, conns, r.statements()); err != nil {
 		return nil, err
@@ -160,7 +161,3 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 	}
 	return out, rows.Err()
 }
-
-// beyond is the least text, byte for byte, after all that start with prefix:
-// 0xff occurs in no UTF-8.
-func beyond(prefix string) string { return prefix + "\xff" }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enroute-field/enroute/store/listing"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -78,8 +79,8 @@ type entryRow struct {
 }
 
 func (a entryRow) compare(b entryRow) int {
-	return cmp.Or(cmp.Compare(a.col, b.col), strings.Compare(a.ord, b.ord),
-		strings.Compare(a.id, b.id), strings.Compare(a.exact, b.exact))
+	return cmp.Or(cmp.Compare(a.Column, b.Column), strings.Compare(a.Order, b.Order),
+		strings.Compare(a.id, b.id), strings.Compare(a.Exact, b.Exact))
 }
 
 // wordsRow is a document's words as they are to be.
@@ -101,8 +102,8 @@ func (p *projector) begin(ctx context.Context, tx *sql.Tx) *update {
 	}
 }
 
-// listing is what the file shows of a document; the zero listing is nothing.
-type listing struct {
+// present is what the file shows of a document; the zero present is nothing.
+type present struct {
 	doc   int64
 	rev   uint64
 	facts facts
@@ -132,7 +133,7 @@ func (u *update) take(r *row) error {
 		return err
 	}
 	u.replaceEntries(doc, r.key.ID, &old.facts, &now)
-	u.replaceWords(list, doc, old.facts.words, now.words)
+	u.replaceWords(list, doc, old.facts.Words, now.Words)
 	return nil
 }
 
@@ -162,16 +163,16 @@ func (u *update) columnOf(list int64, field string) (int64, error) {
 	return col, nil
 }
 
-func (u *update) listed(list int64, id string) (l listing, err error) {
+func (u *update) listed(list int64, id string) (l present, err error) {
 	var packed []byte
 	err = u.getListed.QueryRowContext(u.ctx, list, id).Scan(&l.doc, &l.rev, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return listing{}, nil
+		return present{}, nil
 	}
 	if err != nil {
-		return listing{}, err
+		return present{}, err
 	}
-	l.facts, err = readRow(id, packed)
+	l.facts, err = listing.ReadRow[int64](id, packed)
 	return l, err
 }
 
@@ -184,23 +185,23 @@ func (u *update) factsOf(list int64, r *row) (f facts, err error) {
 	if err != nil {
 		return facts{}, fmt.Errorf("index: %w", err)
 	}
-	f.words = words
+	f.Words = words
 	for _, e := range entries {
 		col, err := u.columnOf(list, e.Field)
 		if err != nil {
 			return facts{}, err
 		}
-		f.entries = append(f.entries, entry{col, e.Order, e.Exact})
+		f.Entries = append(f.Entries, entry{Column: col, Order: e.Order, Exact: e.Exact})
 	}
-	f.tidy()
+	f.Tidy()
 	return f, u.markMany(&f)
 }
 
 // markMany marks the columns in which a document has several entries.
 func (u *update) markMany(f *facts) error {
-	for i := range f.entries {
-		col := f.entries[i].col
-		if f.isLeast(i) || u.c.many[col] {
+	for i := range f.Entries {
+		col := f.Entries[i].Column
+		if f.IsLeast(i) || u.c.many[col] {
 			continue
 		}
 		if _, err := u.setMany.ExecContext(u.ctx, col); err != nil {
@@ -222,11 +223,11 @@ func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
 		_, err := u.dropListed.ExecContext(u.ctx, doc)
 		return doc, err
 	case doc != 0:
-		_, err := u.setListed.ExecContext(u.ctx, r.rev, f.rowOf(r.key.ID), doc)
+		_, err := u.setListed.ExecContext(u.ctx, r.rev, f.Row(r.key.ID), doc)
 		return doc, err
 	}
 	u.growth[list]++
-	res, err := u.addListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.rowOf(r.key.ID))
+	res, err := u.addListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.Row(r.key.ID))
 	if err != nil {
 		return 0, err
 	}
@@ -237,26 +238,26 @@ func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
 // differs. Both are sorted.
 func (u *update) replaceEntries(doc int64, id string, old, now *facts) {
 	i, j := 0, 0
-	for i < len(old.entries) || j < len(now.entries) {
+	for i < len(old.Entries) || j < len(now.Entries) {
 		var order int
 		switch {
-		case i == len(old.entries):
+		case i == len(old.Entries):
 			order = 1
-		case j == len(now.entries):
+		case j == len(now.Entries):
 			order = -1
 		default:
-			order = old.entries[i].compare(now.entries[j])
+			order = old.Entries[i].Compare(now.Entries[j])
 		}
-		if order == 0 && old.isLeast(i) == now.isLeast(j) {
+		if order == 0 && old.IsLeast(i) == now.IsLeast(j) {
 			i, j = i+1, j+1
 			continue
 		}
 		if order <= 0 {
-			u.dropRow(entryRow{old.entries[i], id, old.isLeast(i), doc})
+			u.dropRow(entryRow{old.Entries[i], id, old.IsLeast(i), doc})
 			i++
 		}
 		if order >= 0 {
-			u.addRow(entryRow{now.entries[j], id, now.isLeast(j), doc})
+			u.addRow(entryRow{now.Entries[j], id, now.IsLeast(j), doc})
 			j++
 		}
 	}
@@ -265,14 +266,14 @@ func (u *update) replaceEntries(doc int64, id string, old, now *facts) {
 func (u *update) dropRow(r entryRow) {
 	u.drop = append(u.drop, r)
 	if r.least {
-		u.docs[r.col]--
+		u.docs[r.Column]--
 	}
 }
 
 func (u *update) addRow(r entryRow) {
 	u.add = append(u.add, r)
 	if r.least {
-		u.docs[r.col]++
+		u.docs[r.Column]++
 	}
 }
 
@@ -314,7 +315,7 @@ func (u *update) finish() error {
 func (u *update) writeEntries() error {
 	slices.SortFunc(u.drop, entryRow.compare)
 	for _, e := range u.drop {
-		if _, err := u.dropEntry.ExecContext(u.ctx, e.col, e.ord, e.id, e.exact); err != nil {
+		if _, err := u.dropEntry.ExecContext(u.ctx, e.Column, e.Order, e.id, e.Exact); err != nil {
 			return err
 		}
 	}
@@ -322,7 +323,7 @@ func (u *update) writeEntries() error {
 	args := make([]any, 0, 6*len(u.add))
 	for i := range u.add {
 		e := &u.add[i]
-		args = append(args, e.col, e.ord, e.id, e.exact, e.least, e.doc)
+		args = append(args, e.Column, e.Order, e.id, e.Exact, e.least, e.doc)
 	}
 	return u.entries.insert(u.ctx, u.tx, args)
 }
