@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -51,10 +49,7 @@ func spoilDisk(control string) *faultdisk.Disk {
 func onTroubledDisk(t *testing.T) (k *killing, control string) {
 	t.Helper()
 	control = filepath.Join(t.TempDir(), "trouble")
-	k = &killing{t: t, data: filepath.Join(t.TempDir(), "data"), listen: freeAddress(t), env: []string{onDisk + "=" + control}}
-	k.start()
-	k.token = k.signIn()
-	return k, control
+	return startKilling(t, onDisk+"="+control), control
 }
 
 // A server whose disk is full, read-only or does not sync acknowledges
@@ -117,28 +112,6 @@ func (k *killing) takes(how string) {
 	}
 }
 
-// status asks, and gives whatever is answered.
-func (k *killing) status(method, path string, body []byte) (status int, answer string) {
-	k.t.Helper()
-	req, err := http.NewRequestWithContext(k.t.Context(), method, "http://"+k.listen+path, bytes.NewReader(body))
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	req.Close = true
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+k.token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		k.t.Fatalf("%v\n%s", err, k.log)
-	}
-	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	return res.StatusCode, string(raw)
-}
-
 // A server ends when the disk fails to sync the data file, and the next one
 // has all that was acknowledged.
 func TestDataFileNotSynced(t *testing.T) {
@@ -151,8 +124,7 @@ func TestDataFileNotSynced(t *testing.T) {
 	k.note = strings.Repeat("Sonner deux fois. ", 500)
 	for k.push(k.newPush()) && len(k.sent) < 2000 {
 	}
-	_ = k.cmd.Wait() // its exit code says more
-	if code := k.cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(k.log.String(), "must be started again") {
+	if code := k.wait(); code != exitFailed || !strings.Contains(k.log.String(), "must be started again") {
 		t.Fatalf("it ends with %d after %d pushes\n%s", code, len(k.sent), k.log)
 	}
 	if err := os.Remove(control); err != nil {

@@ -20,6 +20,7 @@ type desk struct {
 	clients     []string
 	tasks       []string
 	done        int64
+	patient     bool // see Options.Patience
 }
 
 type employee struct{ ID, Email string }
@@ -77,10 +78,13 @@ func (d *desk) work(ctx context.Context) error {
 	for pause(ctx, d.rand, 100*time.Millisecond) {
 		path, patch := d.change()
 		err := d.client.Do(ctx, http.MethodPatch, path, patch, nil)
-		if _, refused := errors.AsType[*device.Problem](err); err != nil && !refused && ctx.Err() == nil {
+		_, refused := errors.AsType[*device.Problem](err)
+		switch {
+		case err == nil:
+			d.done++
+		case !refused && !d.patient && ctx.Err() == nil:
 			return fmt.Errorf("dispatcher: %w", err)
 		}
-		d.done++
 	}
 	return nil
 }

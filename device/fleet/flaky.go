@@ -20,6 +20,7 @@ type flaky struct {
 	steady   atomic.Bool // nothing goes wrong any more
 	lost     atomic.Int64
 	repeated atomic.Int64
+	resets   atomic.Int64 // pages that told a device with a cursor to start over
 
 	mu   sync.Mutex
 	rand *rand.Rand
@@ -75,7 +76,11 @@ func call[T any](f *flaky, do func() (T, error)) (out T, err error) {
 
 // Pull implements device.Transport.
 func (f *flaky) Pull(ctx context.Context, cursor string, limit int) (*device.Page, error) {
-	return call(f, func() (*device.Page, error) { return f.inner.Pull(ctx, cursor, limit) })
+	p, err := call(f, func() (*device.Page, error) { return f.inner.Pull(ctx, cursor, limit) })
+	if err == nil && p.Reset && cursor != "" {
+		f.resets.Add(1)
+	}
+	return p, err
 }
 
 // Push implements device.Transport.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/enroute-field/enroute/device"
@@ -27,6 +28,13 @@ type Options struct {
 	Duration  time.Duration
 	Seed      uint64
 	Progress  io.Writer
+	// Patience, if set, is how long anybody waits for an answer, and says that
+	// servers and the network to them may fail: what was not answered is tried
+	// again and does not end the run.
+	Patience time.Duration
+	// Meanwhile, if set, runs beside the work, and returns soon after its
+	// context ends; only then does the verification begin.
+	Meanwhile func(ctx context.Context) error
 }
 
 // Report is what was done and verified.
@@ -37,6 +45,8 @@ type Report struct {
 	DeskChanges                    int64
 	Documents                      int // compared, over all devices
 	Items                          int // added in the field and found once
+	// Revs are what each acknowledged mutation led to.
+	Revs map[uuid.UUID]uint64
 }
 
 // String says what was verified, for people.
@@ -45,7 +55,7 @@ func (r *Report) String() string {
 %d mutations acknowledged, %d refused with their reason; %d changes by the dispatcher meanwhile
 verified: every device holds exactly what its user sees by REST (%d documents compared, revs included)
 verified: each of %d items added in the field stands once on its task
-verified: no device had to start over because of its digest
+verified: no device had to start over
 `, r.Devices, r.Technicians, r.Syncs, r.Streams, r.Lost, r.Repeated,
 		r.Acknowledged, r.Refused, r.DeskChanges, r.Documents, r.Items)
 }
@@ -60,12 +70,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = o.Devices + 1
 	defer transport.CloseIdleConnections()
-	anybody := device.NewClient(o.URL, device.ClientOptions{HTTP: &http.Client{Transport: transport}})
+	anybody := device.NewClient(o.URL, device.ClientOptions{HTTP: &http.Client{Transport: transport, Timeout: o.Patience}})
 	office, _, err := anybody.Login(ctx, device.Credentials{Workspace: o.Workspace, Email: o.Email, Password: o.Password})
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{client: office, rand: rand.New(rand.NewPCG(o.Seed, 0))}
+	d := &desk{client: office, rand: rand.New(rand.NewPCG(o.Seed, 0)), patient: o.Patience > 0}
 	if err := d.look(ctx); err != nil {
 		return nil, err
 	}
@@ -75,11 +85,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	fmt.Fprintf(o.Progress, "working for %s\n", o.Duration)
-	if err := work(ctx, o.Duration, d, members); err != nil {
+	if err := work(ctx, o, d, members); err != nil {
 		return nil, err
 	}
 	fmt.Fprintln(o.Progress, "verifying")
-	r := &Report{Devices: len(members), Technicians: min(len(d.technicians), len(members)), DeskChanges: d.done}
+	r := &Report{Devices: len(members), Technicians: min(len(d.technicians), len(members)), DeskChanges: d.done, Revs: map[uuid.UUID]uint64{}}
 	if err := verify(ctx, office, members, r); err != nil {
 		return nil, err
 	}
@@ -100,18 +110,26 @@ func signIn(ctx context.Context, o Options, anybody *device.Client, technicians 
 			if err != nil {
 				return fmt.Errorf("%s: %w", who.Email, err)
 			}
-			members[i], err = newMember(ctx, c, session, rand.New(rand.NewPCG(o.Seed, uint64(i+1))))
-			return err
+			m, err := newMember(ctx, c, session, rand.New(rand.NewPCG(o.Seed, uint64(i+1))))
+			if err != nil {
+				return err
+			}
+			m.patient = o.Patience > 0
+			members[i] = m
+			return nil
 		})
 	}
 	return members, g.Wait()
 }
 
 // work lets everybody work until the time is over.
-func work(ctx context.Context, d time.Duration, desk *desk, members []*member) error {
-	working, end := context.WithTimeout(ctx, d)
+func work(ctx context.Context, o Options, desk *desk, members []*member) error {
+	working, end := context.WithTimeout(ctx, o.Duration)
 	defer end()
 	g, working := errgroup.WithContext(working)
+	if o.Meanwhile != nil {
+		g.Go(func() error { return o.Meanwhile(working) })
+	}
 	g.Go(func() error { return desk.work(working) })
 	for _, m := range members {
 		g.Go(func() error { return m.work(working) })

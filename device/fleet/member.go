@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +23,8 @@ type member struct {
 	items  []item
 	syncs  int64
 	lives  int64
+
+	patient bool // see Options.Patience
 }
 
 // item is something added to a task in the field.
@@ -43,7 +46,7 @@ func newMember(ctx context.Context, c *device.Client, s *device.Session, r *rand
 // work in the field until ctx ends: offline, on a bad connection, or following live.
 func (m *member) work(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := m.turn(ctx); err != nil && ctx.Err() == nil && !passes(err) {
+		if err := m.turn(ctx); err != nil && ctx.Err() == nil && !m.passes(err) {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		pause(ctx, m.rand, 300*time.Millisecond)
@@ -52,12 +55,12 @@ func (m *member) work(ctx context.Context) error {
 }
 
 // passes says whether trying again later is the right thing.
-func passes(err error) bool {
+func (m *member) passes(err error) bool {
 	if errors.Is(err, errLost) {
 		return true
 	}
 	p, ok := errors.AsType[*device.Problem](err)
-	return ok && p.Status == 503
+	return ok && p.Status == http.StatusServiceUnavailable || !ok && m.patient
 }
 
 func (m *member) turn(ctx context.Context) error {

@@ -50,31 +50,43 @@ func verify(ctx context.Context, office *device.Client, members []*member, r *Re
 	return nil
 }
 
-// compare syncs the device and compares it with what its user sees by REST.
-// Receipts that the server writes in between make both move; so it is tried
-// again until they agree, for a while.
+// compare brings the device to rest and compares it with what its user sees
+// by REST. Receipts that the server writes in between make both move, and
+// servers that failed may need a moment; so it is tried again for a while.
 func (m *member) compare(ctx context.Context) (documents int, err error) {
 	const tries = 20
-	for i := 1; ; i++ {
-		if err := m.dev.Sync(ctx); err != nil {
-			return 0, err
+	for range tries {
+		documents, err = m.compareOnce(ctx)
+		if err == nil {
+			return documents, m.startedOver()
 		}
-		has := map[device.Key]uint64{}
-		for _, d := range m.dev.Received() {
-			has[d.Key] = d.Rev
-		}
-		sees, err := m.sees(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if maps.Equal(has, sees) {
-			return len(has), m.startedOver()
-		}
-		if i == tries {
-			return 0, differ(has, sees)
+		if !errors.Is(err, errDiffers) && !m.passes(err) {
+			break
 		}
 		pause(ctx, m.rand, time.Second)
 	}
+	return 0, err
+}
+
+// errDiffers says that a device does not hold what its user sees.
+var errDiffers = errors.New("the device differs")
+
+func (m *member) compareOnce(ctx context.Context) (documents int, err error) {
+	if err := m.dev.Sync(ctx); err != nil {
+		return 0, err
+	}
+	has := map[device.Key]uint64{}
+	for _, d := range m.dev.Received() {
+		has[d.Key] = d.Rev
+	}
+	sees, err := m.sees(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if !maps.Equal(has, sees) {
+		return 0, fmt.Errorf("%w: %w", errDiffers, differ(has, sees))
+	}
+	return len(has), nil
 }
 
 // sees is what the device's user sees by REST.
@@ -110,8 +122,12 @@ func differ(has, sees map[device.Key]uint64) error {
 	return errors.Join(errs...)
 }
 
-// startedOver fails if the device's digest was once not the server's.
+// startedOver fails if the device's digest was once not the server's, or if
+// the server did not go on from its cursor.
 func (m *member) startedOver() error {
+	if n := m.net.resets.Load(); n > 0 {
+		return fmt.Errorf("was told %d times to start over, with a cursor of this server", n)
+	}
 	if at := m.dev.Condition().StartedOver; !at.IsZero() {
 		return fmt.Errorf("started over at %s because its digest was another one", at)
 	}
@@ -129,6 +145,7 @@ func (m *member) countMutations(ctx context.Context, office *device.Client, r *R
 		case device.Acknowledged:
 			r.Acknowledged++
 			acknowledged[e.Mutation.ID.String()] = true
+			r.Revs[e.Mutation.ID] = e.Rev
 		case device.Refused:
 			r.Refused++
 		}

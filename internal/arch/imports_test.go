@@ -20,7 +20,7 @@ type rule struct {
 // turn round: what stands lower knows nothing of what stands higher.
 func rules() map[string]rule {
 	domains := []string{"company", "clients", "tasks"}
-	bench := []string{"sync/enginetest", "store/sqlite", "store/mongo", "store/faulty", "store/storetest", "store/mongotest"}
+	bench := []string{"sync/enginetest", "store/sqlite", "store/mongo", "store/faulty", "store/faultnet", "store/storetest", "store/mongotest"}
 	return map[string]rule{
 		"cmd/enroute": {may: []string{"..."}},
 		"config":      {},
@@ -40,6 +40,7 @@ func rules() map[string]rule {
 		"store/storetest": {may: []string{"sync", "internal/..."}, kit: true},
 		"store/faulty":    {may: []string{"sync", "internal/..."}, tests: bench, kit: true},
 		"store/faultdisk": {kit: true},
+		"store/faultnet":  {kit: true},
 
 		"auth":   {may: []string{"sync", "company", "internal/..."}, tests: bench},
 		"web":    {may: join(domains, "sync", "auth", "internal/..."), tests: join(bench, "device")},
