@@ -19,6 +19,9 @@ type LoginRequest struct {
 	Address   string       // where it comes from, for the rate limit
 }
 
+// WorkspaceName is the name of the workspace meant, which people type.
+func (r *LoginRequest) WorkspaceName() string { return company.FoldEmail(r.Workspace) }
+
 // Session is what a sign-in gives.
 type Session struct {
 	Token     string        `json:"token"`
@@ -77,7 +80,7 @@ type account struct {
 
 // authenticate finds the account and checks its password.
 func (s *Service) authenticate(ctx context.Context, req *LoginRequest) (*account, error) {
-	acc, err := s.find(ctx, req.Workspace, req.Email)
+	acc, err := s.find(ctx, req.WorkspaceName(), req.Email)
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
@@ -110,7 +113,7 @@ func (s *Service) compare(ctx context.Context, acc *account, password string) er
 
 // find the account of an e-mail address; the zero account if there is none.
 func (s *Service) find(ctx context.Context, workspace, email string) (*account, error) {
-	ws, err := s.workspace(ctx, company.FoldEmail(workspace))
+	ws, err := s.workspace(ctx, workspace)
 	if err != nil || ws == nil {
 		return &account{}, err
 	}

@@ -40,11 +40,20 @@ func newToken(workspace string) string {
 
 // parseToken splits a token into the workspace's name and the hash to look up.
 func parseToken(token string) (workspace string, hash tokenHash, ok bool) {
-	dot := strings.LastIndexByte(token, '.')
-	if dot < 1 || len(token) > maxTokenChars || len(token)-dot-1 != secretChars {
+	if workspace = WorkspaceOf(token); workspace == "" {
 		return "", tokenHash{}, false
 	}
-	return token[:dot], hashToken(token), true
+	return workspace, hashToken(token), true
+}
+
+// WorkspaceOf is the name of the workspace that a token says it is of, whether
+// or not there are such a workspace and such a token; "" for what is no token.
+func WorkspaceOf(token string) string {
+	dot := strings.LastIndexByte(token, '.')
+	if dot < 1 || len(token) > maxTokenChars || len(token)-dot-1 != secretChars {
+		return ""
+	}
+	return token[:dot]
 }
 
 // hashToken hashes all of the token, so that a secret counts only in the

@@ -45,8 +45,12 @@ func (c *call) checkType() error {
 }
 
 // readBody reads the body up to the endpoint's limit. A longer one is refused
-// by its declared length, or as soon as it has become too long.
+// by its declared length, or as soon as it has become too long. It may be
+// asked for again.
 func (c *call) readBody() ([]byte, error) {
+	if c.bodyRead {
+		return c.body, nil
+	}
 	size, stream := c.http.Request().Header.ContentLength(), c.http.Request().BodyStream()
 	switch {
 	case size > c.endpoint.limit:
@@ -63,7 +67,7 @@ func (c *call) readBody() ([]byte, error) {
 	if len(body) > c.endpoint.limit {
 		return nil, c.tooLong()
 	}
-	c.bodyRead = true
+	c.body, c.bodyRead = body, true
 	return body, nil
 }
 
@@ -72,7 +76,7 @@ func (c *call) readSized(stream io.Reader, size int) ([]byte, error) {
 	if _, err := io.ReadFull(stream, body); err != nil {
 		return nil, brokenBody(err)
 	}
-	c.bodyRead = true
+	c.body, c.bodyRead = body, true
 	return body, nil
 }
 

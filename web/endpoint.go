@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ type endpoint struct {
 	noTimer bool       // no deadline: a stream goes on for ever, and most pulls take less than setting a timer
 	onlyGet bool       // a GET without its HEAD
 	cached  bool       // may be kept by the client if it asks again each time
+	repeats bool       // its body says by itself what of it was done before
+	// workspace that the request is about, where no token tells; "" if it names none.
+	workspace func(*call) string
 
 	// For the OpenAPI document.
 	id, tag, summary string
@@ -73,6 +77,14 @@ func (e *endpoint) param(name []byte) string {
 		}
 	}
 	return ""
+}
+
+// streams says whether success is a stream that goes on for ever.
+func (e *endpoint) streams() bool { return e.media == eventStream }
+
+// takesKey says whether the header Idempotency-Key makes a repetition harmless.
+func (e *endpoint) takesKey() bool {
+	return slices.ContainsFunc(e.headers, func(p param) bool { return p.name == idempotencyHeader })
 }
 
 // mountAll mounts the route table.
@@ -125,6 +137,14 @@ func (c *call) attempt() (err error) {
 			err = fault.New(fault.Internal).Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
+	if err := c.welcome(); err != nil {
+		return err
+	}
+	if c.server.forwarder != nil {
+		if done, err := c.forward(); done || err != nil {
+			return err
+		}
+	}
 	if err := c.admit(); err != nil {
 		return err
 	}
@@ -136,12 +156,17 @@ func (c *call) attempt() (err error) {
 	return c.endpoint.handle(c)
 }
 
-// admit checks who asks and the shape of the question.
-func (c *call) admit() error {
+// welcome refuses what comes while the server stops.
+func (c *call) welcome() error {
 	if c.server.stopping.Load() && !c.endpoint.always {
 		c.http.Context().SetConnectionClose()
 		return fault.New(fault.Unavailable).After(stopRetry)
 	}
+	return nil
+}
+
+// admit checks who asks and the shape of the question.
+func (c *call) admit() error {
 	if err := c.identify(); err != nil {
 		return err
 	}

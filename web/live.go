@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"time"
 
 	"github.com/enroute-field/enroute/auth"
 	"github.com/enroute-field/enroute/internal/fault"
@@ -37,7 +36,7 @@ func (s *Server) live(c *call) error {
 	}
 	feed.Close()
 	h := &c.http.Response().Header
-	h.SetContentType("text/event-stream")
+	h.SetContentType(eventStream)
 	h.SetConnectionClose()
 	f.head = append([]byte(nil), h.Header()...)
 	c.http.Context().HijackSetNoResponse(true)
@@ -53,12 +52,8 @@ type follower struct {
 	requestID string
 	cursor    string
 	head      []byte // of the answer
-	conn      net.Conn
 	buf       []byte
 }
-
-// errPeerGone is why a stream ends whose consumer has hung up.
-var errPeerGone = errors.New("the consumer has hung up")
 
 func (f *follower) open(ctx context.Context) (*sync.Stream, error) {
 	return f.identity.Workspace.Live(ctx, f.identity.Actor, f.cursor)
@@ -66,48 +61,32 @@ func (f *follower) open(ctx context.Context) (*sync.Stream, error) {
 
 // follow runs the stream until its consumer, its account or the server ends it.
 func (f *follower) follow(ctx context.Context, conn net.Conn) {
-	f.server.streams.open.Add(1)
-	defer f.server.streams.open.Add(-1)
-	f.conn = conn
-	ctx, cancel := context.WithCancelCause(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		_, _ = conn.Read(make([]byte, 1)) // a consumer has nothing to say
-		cancel(errPeerGone)
-	}()
-	// Whoever writes or reads when the stream is to end is woken. That may come
-	// after this has returned and fasthttp's wrapper belongs to somebody else.
-	bare := unwrap(conn)
-	context.AfterFunc(ctx, func() { _ = bare.SetDeadline(time.Unix(1, 0)) })
-	err := f.run(ctx)
-	cancel(err)
-	<-watched
+	err := f.server.streams.hold(ctx, conn, f.run)
 	f.server.o.Logger.Log(ctx, levelAccess, "stream ended", "id", f.requestID, "why", err)
 }
 
 // run writes events until something is wrong, and says what.
-func (f *follower) run(ctx context.Context) (err error) {
+func (f *follower) run(ctx context.Context, to consumer) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 			f.server.o.Logger.Error("stream failed", "id", f.requestID, "error", err)
 		}
 	}()
-	if err := f.write(ctx, f.head); err != nil {
+	if err := to.write(ctx, f.head); err != nil {
 		return err
 	}
 	feed, err := f.open(ctx)
 	if err != nil {
-		return f.part(ctx, err)
+		return f.part(ctx, to, err)
 	}
 	defer feed.Close()
 	for {
 		event, err := f.next(ctx, feed)
 		if err != nil {
-			return f.part(ctx, err)
+			return f.part(ctx, to, err)
 		}
-		if err := f.write(ctx, event); err != nil {
+		if err := to.write(ctx, event); err != nil {
 			return err
 		}
 	}
@@ -151,28 +130,13 @@ func (f *follower) event(page *sync.Page) []byte {
 
 // part tells the consumer why the server ends the stream, where it is the
 // consumer's to know: the session is over.
-func (f *follower) part(ctx context.Context, err error) error {
+func (f *follower) part(ctx context.Context, to consumer, err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Code.Status() != http.StatusUnauthorized {
 		return err
 	}
 	if body, bad := marshal(e.Problem(f.lang)); bad == nil {
-		_ = f.write(ctx, fmt.Appendf(nil, "event: problem\ndata: %s\n\n", body))
+		_ = to.write(ctx, fmt.Appendf(nil, "event: problem\ndata: %s\n\n", body))
 	}
 	return err
-}
-
-// write gives the consumer so much time to take it, and no more: whoever
-// cannot follow is cut off and loses nothing, for the cursor is the truth.
-func (f *follower) write(ctx context.Context, b []byte) error {
-	if err := f.conn.SetWriteDeadline(time.Now().Add(f.server.o.Limits.StreamSend)); err != nil {
-		return fmt.Errorf("write to the stream: %w", err)
-	}
-	if ctx.Err() != nil { // the deadline of the end may just have been overwritten
-		return context.Cause(ctx)
-	}
-	if _, err := f.conn.Write(b); err != nil {
-		return fmt.Errorf("write to the stream: %w", err)
-	}
-	return nil
 }

@@ -18,10 +18,11 @@ type metrics struct {
 	requests      *prometheus.CounterVec
 	seconds       *prometheus.HistogramVec
 	digestReports prometheus.Counter
+	forwarded     prometheus.Counter
 	unmatched     *meter
 }
 
-func newMetrics(streams func() float64, gauges func() map[string]float64) *metrics {
+func newMetrics(streams *streams, gauges func() map[string]float64) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -35,10 +36,16 @@ func newMetrics(streams func() float64, gauges func() map[string]float64) *metri
 			Name: "enroute_digest_reports_total", Help: "Devices that had to start over because their digest was another one.",
 		}),
 	}
+	m.forwarded = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "enroute_forwarded_requests_total", Help: "Requests that other nodes have answered.",
+	})
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "enroute_live_streams", Help: "Live streams that are open.",
-	}, streams)
-	m.registry.MustRegister(m.requests, m.seconds, m.digestReports, open,
+		Name: "enroute_live_streams", Help: "Live streams that are open, forwarded ones included.",
+	}, func() float64 { return float64(streams.open.Load()) })
+	relayed := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "enroute_forwarded_streams", Help: "Live streams that are passed on from other nodes.",
+	}, func() float64 { return float64(streams.forwarded.Load()) })
+	m.registry.MustRegister(m.requests, m.seconds, m.digestReports, m.forwarded, open, relayed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if gauges != nil {
 		m.registry.MustRegister(gaugeCollector(gauges))

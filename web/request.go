@@ -37,7 +37,10 @@ type call struct {
 	requestID string
 	begun     time.Time
 	args      []argument
+	bearer    string // the token, once it was asked for
+	body      []byte // once bodyRead
 	bodyRead  bool
+	proven    bool // forwarded by another node
 }
 
 // argument is one parameter of the query.
@@ -49,6 +52,7 @@ func (s *Server) newCall(f *fiber.Ctx, e *endpoint) *call {
 	if !saneID(c.requestID) {
 		c.requestID = strconv.FormatUint(rand.Uint64(), 36)
 	}
+	c.proven = s.forwarder != nil && c.isProven()
 	c.dress()
 	return c
 }
@@ -64,17 +68,21 @@ func (c *call) actor() sync.Actor { return c.identity.Actor }
 
 // token is the one of the header Authorization (RFC 6750); "" if there is none.
 func (c *call) token() string {
-	scheme, token, _ := strings.Cut(c.http.Get(fiber.HeaderAuthorization), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+	if c.bearer != "" {
+		return c.bearer
 	}
-	return strings.TrimSpace(token)
+	scheme, token, _ := strings.Cut(c.http.Get(fiber.HeaderAuthorization), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		c.bearer = strings.TrimSpace(token)
+	}
+	return c.bearer
 }
 
-// address of the client, behind proxies that are trusted.
+// address of the client, behind proxies that are trusted. A node that forwards
+// is one.
 func (c *call) address() string {
 	remote, err := netip.ParseAddr(c.http.Context().RemoteIP().String())
-	if err != nil || !c.trusted(remote) {
+	if err != nil || !c.proven && !c.trusted(remote) {
 		return remote.String()
 	}
 	for _, hop := range slices.Backward(c.hops()) {
@@ -243,15 +251,18 @@ func etag(rev uint64) string { return `"` + strconv.FormatUint(rev, 10) + `"` }
 // keySpace is the UUID namespace of idempotency keys.
 var keySpace = uuid.MustParse("3f0d7a52-64c1-5b0e-9d5e-6f2a1c7b9e10")
 
+// idempotencyHeader makes repetitions of a write known.
+const idempotencyHeader = "Idempotency-Key"
+
 // idempotencyKey is the mutation id that the header Idempotency-Key and the
 // user make; the nil UUID without the header.
 func (c *call) idempotencyKey() (uuid.UUID, error) {
-	key := c.http.Get("Idempotency-Key")
+	key := c.http.Get(idempotencyHeader)
 	if key == "" {
 		return uuid.Nil, nil
 	}
 	if len(key) > 255 {
-		return uuid.Nil, fault.Invalid(fault.At("Idempotency-Key", fault.TooLong, "max", "255"))
+		return uuid.Nil, fault.Invalid(fault.At(idempotencyHeader, fault.TooLong, "max", "255"))
 	}
 	user := uuid.NewSHA1(keySpace, []byte(c.actor().User))
 	return uuid.NewSHA1(user, []byte(key)), nil

@@ -25,6 +25,9 @@ func (c *call) dress() {
 	} else {
 		h.Set(fiber.HeaderCacheControl, "no-store")
 	}
+	if c.proven {
+		h.Set(nodeHeaderName, nodeHere)
+	}
 }
 
 // send answers with a body, which must not be changed after.

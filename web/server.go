@@ -30,6 +30,9 @@ type Options struct {
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed when
 	// sign-ins are counted per address.
 	TrustedProxies []netip.Prefix
+	// Cluster tells which node serves a workspace; requests for those that
+	// others serve are forwarded to them. nil: this one serves all.
+	Cluster Cluster
 	// Gauges, if set, gives values for /metrics, by name without the prefix
 	// "enroute_". It must be quick.
 	Gauges func() map[string]float64
@@ -81,6 +84,7 @@ type Server struct {
 	metrics   *metrics
 	packer    *packer
 	streams   *streams
+	forwarder *forwarder // nil without a cluster
 
 	openAPIText, docsText page
 
@@ -106,20 +110,30 @@ func New(o Options) (*Server, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Cluster != nil && o.Cluster.Key() == "" {
+		return nil, errors.New("the cluster has no key by which its nodes know each other")
+	}
 	packer, err := newPacker()
 	if err != nil {
 		return nil, fmt.Errorf("prepare compression: %w", err)
 	}
 	s := &Server{o: o, packer: packer, served: make(chan struct{})}
 	s.life, s.end = context.WithCancelCause(context.Background())
-	s.streams = newStreams(o.Limits.Streams)
-	s.metrics = newMetrics(s.streams.count, o.Gauges)
+	s.streams = newStreams(o.Limits.Streams, o.Limits.StreamSend)
+	s.metrics = newMetrics(s.streams, o.Gauges)
+	if o.Cluster != nil {
+		s.forwarder = newForwarder(o, s.life, s.streams.ctx)
+	}
 	s.app = s.newApp()
 	return s, s.mountAll()
 }
 
 func (s *Server) newApp() *fiber.App {
 	l := s.o.Limits
+	head := maxHead
+	if s.forwarder != nil {
+		head += headRoom
+	}
 	app := fiber.New(fiber.Config{
 		AppName:                      "Enroute",
 		DisableStartupMessage:        true,
@@ -132,7 +146,7 @@ func (s *Server) newApp() *fiber.App {
 		ReadTimeout:                  l.ReadHead,
 		WriteTimeout:                 l.Write,
 		IdleTimeout:                  l.Idle,
-		ReadBufferSize:               8 << 10, // the longest head of a request
+		ReadBufferSize:               head, // of a request, at most
 		ErrorHandler:                 s.unmatched,
 	})
 	app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
@@ -190,6 +204,7 @@ func (s *Server) Done() <-chan struct{} { return s.served }
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	defer s.packer.close()
+	defer s.forwarder.close()
 	defer s.end(errStopped)
 	if !s.started.Load() {
 		return nil

@@ -27,6 +27,20 @@ func (s *Server) login(c *call) error {
 	return c.encode(http.StatusOK, session)
 }
 
+// loginWorkspace is the workspace that a sign-in is for. What is wrong with
+// the request the handler tells.
+func loginWorkspace(c *call) string {
+	o, err := c.object()
+	if err != nil {
+		return ""
+	}
+	req, err := readLogin(o)
+	if err != nil {
+		return ""
+	}
+	return req.WorkspaceName()
+}
+
 func readLogin(o object) (auth.LoginRequest, error) {
 	o.only("workspace", "email", "password", "device")
 	o.required("workspace", "email", "password")

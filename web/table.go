@@ -22,7 +22,7 @@ func (s *Server) table() []*endpoint {
 
 var (
 	cursorParam = param{name: "cursor", about: "The cursor of the last page; without it the view is sent from nothing.", shape: schema{"type": "string", "maxLength": 512}}
-	keyHeader   = param{name: "Idempotency-Key", about: "Sent again with the same request it has no second effect and gets the first answer.", shape: schema{"type": "string", "maxLength": 255}}
+	keyHeader   = param{name: idempotencyHeader, about: "Sent again with the same request it has no second effect and gets the first answer.", shape: schema{"type": "string", "maxLength": 255}}
 	matchHeader = param{name: "If-Match", about: "Only if the document is still at this rev.", shape: textSchema}
 	noneHeader  = param{name: "If-None-Match", about: "304 if the document is still at this rev.", shape: textSchema}
 	limitParam  = param{name: "limit", about: "Items of the page.", shape: schema{"type": "integer", "minimum": 1, "maximum": maxItems, "default": defaultItems}}
@@ -38,7 +38,7 @@ func (s *Server) syncEndpoints() []*endpoint {
 			faults: []fault.Code{fault.BadCursor},
 		},
 		{
-			method: http.MethodPost, path: "/v1/sync/push", access: handIn, handle: s.push, limit: pushLimit, tooLong: fault.PushTooLarge,
+			method: http.MethodPost, path: "/v1/sync/push", access: handIn, handle: s.push, limit: pushLimit, tooLong: fault.PushTooLarge, repeats: true,
 			id: "push", tag: "Sync", summary: "Hand in what was done on a device", body: ref("Push"), status: http.StatusOK, answer: ref("PushAnswer"),
 			faults: []fault.Code{fault.PushTooLarge},
 		},
@@ -46,7 +46,7 @@ func (s *Server) syncEndpoints() []*endpoint {
 			method: http.MethodGet, path: "/v1/sync/live", access: signedIn, handle: s.live, noTimer: true, onlyGet: true,
 			query: []param{cursorParam}, headers: []param{{name: "Last-Event-ID", about: "The cursor of the last event; it wins over the parameter.", shape: textSchema}},
 			id: "live", tag: "Sync", summary: "A stream of pages as they come about", status: http.StatusOK,
-			media: "text/event-stream", answer: schema{"type": "string", "description": "Events named change, whose id is a cursor and whose data is a Page. A final event named problem, whose data is a Problem, says that the session is over."},
+			media: eventStream, answer: schema{"type": "string", "description": "Events named change, whose id is a cursor and whose data is a Page. A final event named problem, whose data is a Problem, says that the session is over."},
 			faults: []fault.Code{fault.BadCursor},
 		},
 		{
@@ -68,7 +68,7 @@ func (s *Server) syncEndpoints() []*endpoint {
 func (s *Server) accountEndpoints() []*endpoint {
 	return []*endpoint{
 		{
-			method: http.MethodPost, path: "/v1/login", handle: s.login, limit: signInLimit,
+			method: http.MethodPost, path: "/v1/login", handle: s.login, limit: signInLimit, workspace: loginWorkspace,
 			id: "login", tag: "Signing in", summary: "Sign in", body: ref("Login"), status: http.StatusOK, answer: ref("Session"),
 			faults: []fault.Code{fault.BadCredentials, fault.TooManyRequests},
 		},
@@ -132,6 +132,9 @@ func (s *Server) documentEndpoints(k *sync.Kind) []*endpoint {
 		},
 	}
 }
+
+// eventStream is the media type of server-sent events.
+const eventStream = "text/event-stream"
 
 // mergePatch is the media type of RFC 7396.
 const mergePatch = "application/merge-patch+json"

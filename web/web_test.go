@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,10 @@ func open(t testing.TB, change ...func(*web.Options)) *world {
 	}
 	for _, f := range change {
 		f(&o)
+	}
+	if os.Getenv("ENROUTE_TEST_FORWARD") != "" {
+		w.startBehind(o)
+		return w
 	}
 	w.start(o)
 	return w
