@@ -1,56 +1,125 @@
-// Package mongo is the store of an installation that has outgrown one machine:
-// any number of servers over one MongoDB replica set.
 package mongo
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	stdsync "sync"
 	"time"
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"github.com/enroute-field/enroute/sync"
 )
 
-// Limits of the connections to the servers, unless the URI says otherwise.
-const (
-	maxPool   = 100
-	opTimeout = 10 * time.Second
+// Errors of opening a database.
+var (
+	// ErrNewer: a later version of the program has been here.
+	ErrNewer = errors.New("the database was written by a newer version")
+	// ErrForeign: the database is one of some other program.
+	ErrForeign = errors.New("the database is not one of Enroute")
 )
 
-// defaultDatabase is used where the URI names none.
-const defaultDatabase = "enroute"
+// ErrClosed is the error of whatever is asked of a closed store.
+var ErrClosed = errors.New("the store is closed")
 
-// database is a connection to one database.
-type database struct {
-	client *driver.Client
-	db     *driver.Database
+// Options of a store; the zero Options are good.
+type Options struct {
+	Logger *slog.Logger // nil: logs nothing
 }
 
-// connect to the database that the URI names.
-func connect(uri string) (*database, error) {
-	cs, err := connstring.ParseAndValidate(uri)
-	if err != nil {
-		return nil, errors.New("the address of the database is not one of MongoDB") // err may tell the password
-	}
-	o := options.Client().
-		SetMaxPoolSize(maxPool).SetTimeout(opTimeout).
-		SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary()).
-		SetRetryWrites(false).
-		ApplyURI(uri)
-	client, err := driver.Connect(o)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
-	}
-	name := cs.Database
-	if name == "" {
-		name = defaultDatabase
-	}
-	return &database{client, client.Database(name)}, nil
+// Store is a database as a sync.Store. Any number of processes may have one
+// over the same database.
+type Store struct {
+	client      *driver.Client
+	db          *driver.Database
+	names       *names
+	journal     *journal
+	projections *projections
+	log         *slog.Logger
+	gate        gate
+	close       func() error // closes once
 }
 
-func (d *database) close(ctx context.Context) error { return d.client.Disconnect(ctx) }
+// Open connects to the database that the URI names, makes what is missing in
+// it and starts projecting with idx. No error tells the URI's password.
+func Open(ctx context.Context, uri string, idx sync.Indexer, opts Options) (*Store, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	addr, err := parse(uri)
+	if err != nil {
+		return nil, err
+	}
+	client, err := driver.Connect(addr.options)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database at %s: %w", addr.hosts, err)
+	}
+	s := &Store{client: client, db: client.Database(addr.database), log: opts.Logger}
+	s.gate.closing = make(chan struct{})
+	s.close = stdsync.OnceValue(s.release)
+	if err := s.start(ctx, idx); err != nil {
+		err = fmt.Errorf("open database %s at %s: %w", addr.database, addr.hosts, err)
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context, idx sync.Indexer) (err error) {
+	if err := prepare(ctx, s.db); err != nil {
+		return err
+	}
+	s.names = newNames(s.db)
+	s.journal = newJournal(s.db)
+	s.projections, err = newProjections(s.db, idx, s.journal, s.log)
+	return err
+}
+
+// releaseTimeout is for taking leave of servers that do not answer.
+const releaseTimeout = 2 * time.Second
+
+// Close waits for what is under way and releases everything; who waits for
+// lists is told that the store is closed. A second Close does nothing.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) release() error {
+	s.gate.shut()
+	if s.projections != nil {
+		s.projections.close()
+	}
+	s.gate.under.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+	defer cancel()
+	if err := s.client.Disconnect(ctx); err != nil {
+		return fmt.Errorf("disconnect from the database: %w", err)
+	}
+	return nil
+}
+
+// gate lets calls in until it is shut, and knows which are under way.
+type gate struct {
+	mu      stdsync.Mutex
+	shutted bool
+	under   stdsync.WaitGroup
+	closing chan struct{} // closed when shut
+}
+
+func (g *gate) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shutted {
+		return ErrClosed
+	}
+	g.under.Add(1)
+	return nil
+}
+
+func (g *gate) leave() { g.under.Done() }
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shutted = true
+	close(g.closing)
+}

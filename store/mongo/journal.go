@@ -1,0 +1,189 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/enroute-field/enroute/sync"
+)
+
+var _ sync.Store = (*Store)(nil)
+
+// stagedPrefix begins the names of staged histories.
+const stagedPrefix = "~"
+
+// in calls f with the history of a workspace, unless it has none.
+func (s *Store) in(ctx context.Context, workspace string, f func(history string) error) error {
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	h, err := s.names.find(ctx, workspace)
+	if err != nil || h == "" {
+		return err
+	}
+	err = f(h)
+	if errors.Is(err, errGone) {
+		s.names.forget(workspace)
+	}
+	return err
+}
+
+// Workspaces implements sync.Store.
+func (s *Store) Workspaces(ctx context.Context) ([]string, error) {
+	if err := s.gate.enter(); err != nil {
+		return nil, err
+	}
+	defer s.gate.leave()
+	rows, err := s.names.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, r := range rows {
+		if strings.HasPrefix(r.Name, stagedPrefix) {
+			continue
+		}
+		head, err := s.journal.head(ctx, r.History)
+		if err != nil {
+			return nil, fmt.Errorf("list workspaces: %w", err)
+		}
+		if head > 0 {
+			out = append(out, r.Name)
+		}
+	}
+	return out, nil
+}
+
+// Head implements sync.Store. It asks anew which history the name stands for,
+// since this is how its users learn that it is another one.
+func (s *Store) Head(ctx context.Context, workspace string) (head sync.Head, err error) {
+	if err := s.gate.enter(); err != nil {
+		return head, err
+	}
+	defer s.gate.leave()
+	h, err := s.names.read(ctx, workspace)
+	if err != nil || h == "" {
+		return head, err
+	}
+	if head, err = s.journal.newest(ctx, h); err != nil {
+		return head, fmt.Errorf("read head of %s: %w", workspace, err)
+	}
+	return head, nil
+}
+
+// Journal implements sync.Store.
+func (s *Store) Journal(ctx context.Context, workspace string, from, to uint64, yield func(*sync.Commit) error) error {
+	return s.in(ctx, workspace, func(history string) (err error) {
+		if to == 0 {
+			if to, err = s.journal.head(ctx, history); err != nil || to == 0 {
+				return err
+			}
+		}
+		return s.journal.commits(ctx, history, from, to, func(c *sync.Commit) error {
+			select {
+			case <-s.gate.closing:
+				return ErrClosed
+			default:
+				return yield(c)
+			}
+		})
+	})
+}
+
+// Outcomes implements sync.Store. Ids are looked for in all histories, since
+// none but copies share any; of a mutation that has several the first counts.
+func (s *Store) Outcomes(ctx context.Context, workspace string, ids []uuid.UUID) (out []sync.OutcomeRef, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = s.in(ctx, workspace, func(history string) error {
+		found, err := s.journal.outcomes(ctx, history, ids)
+		if err != nil {
+			return fmt.Errorf("read %d outcomes of %s: %w", len(ids), workspace, err)
+		}
+		for _, ref := range found {
+			out = append(out, ref)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (j *journal) outcomes(ctx context.Context, history string, ids []uuid.UUID) (map[uuid.UUID]sync.OutcomeRef, error) {
+	asked := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		asked[id] = true
+	}
+	found := map[uuid.UUID]sync.OutcomeRef{}
+	cur, err := j.segments.Find(ctx, bson.D{{Key: "commits.ids", Value: bson.D{{Key: "$in", Value: ids}}}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = cur.Close(ctx) }()
+	for cur.Next(ctx) {
+		var s segment
+		if err := cur.Decode(&s); err != nil {
+			return nil, fmt.Errorf("%w: %w", sync.ErrDamaged, err)
+		}
+		if s.ID.History != history {
+			continue
+		}
+		if err := s.outcomes(asked, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, cur.Err()
+}
+
+// outcomes adds those that were asked for and stand in this segment.
+func (s *segment) outcomes(asked map[uuid.UUID]bool, found map[uuid.UUID]sync.OutcomeRef) error {
+	for i := range s.Commits {
+		e, number := &s.Commits[i], uint64(s.ID.First)+uint64(i)
+		if len(e.Digests) != 16*len(e.IDs) {
+			return fmt.Errorf("outcomes of commit %d: %w", number, sync.ErrDamaged)
+		}
+		for k, id := range e.IDs {
+			if before, ok := found[id]; !asked[id] || ok && before.Commit < number {
+				continue
+			}
+			found[id] = sync.OutcomeRef{ID: id, Digest: [16]byte(e.Digests[16*k:]), Commit: number}
+		}
+	}
+	return nil
+}
+
+// Documents implements sync.Store.
+func (s *Store) Documents(ctx context.Context, workspace string, keys []sync.Key) (found []sync.Version, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	err = s.in(ctx, workspace, func(history string) error {
+		found, err = s.projections.documents(ctx, history, keys)
+		return err
+	})
+	return found, err
+}
+
+// Revisions implements sync.Store.
+func (s *Store) Revisions(ctx context.Context, workspace string, head uint64, key sync.Key, before uint64, limit int) (found []uint64, err error) {
+	err = s.in(ctx, workspace, func(history string) error {
+		found, err = s.projections.revisions(ctx, history, head, key, before, limit)
+		return err
+	})
+	return found, err
+}
+
+// List implements sync.Store.
+func (s *Store) List(ctx context.Context, workspace string, head uint64, q sync.Query) (listing sync.Listing, err error) {
+	err = s.in(ctx, workspace, func(history string) error {
+		listing, err = s.projections.list(ctx, history, head, q)
+		return err
+	})
+	return listing, err
+}
