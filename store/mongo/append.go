@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/enroute-field/enroute/sync"
 )
@@ -70,6 +72,9 @@ func consecutive(commits []*sync.Commit) error {
 	return nil
 }
 
+// maxDocument is how large a document of MongoDB may be.
+const maxDocument = 16 << 20
+
 // append inserts the segment. That it is inserted at the number after a head
 // is all that keeps rivals apart: see the package's comment.
 func (j *journal) append(ctx context.Context, history string, commits []*sync.Commit) error {
@@ -84,7 +89,14 @@ func (j *journal) append(ctx context.Context, history string, commits []*sync.Co
 			return j.standing(ctx, history, last)
 		}
 	}
-	_, err := j.segments.InsertOne(ctx, newSegment(history, commits))
+	document, err := bson.Marshal(newSegment(history, commits))
+	if err != nil {
+		return fmt.Errorf("encode segment: %w", err)
+	}
+	if len(document) > maxDocument {
+		return fmt.Errorf("commits %d to %d need %d bytes, a document has at most %d", first.Number, last.Number, len(document), maxDocument)
+	}
+	_, err = j.segments.InsertOne(ctx, bson.Raw(document))
 	switch {
 	case err == nil:
 		j.advance(history, sync.Head{Number: last.Number, Hash: last.Hash, At: last.At})
@@ -98,8 +110,11 @@ func (j *journal) append(ctx context.Context, history string, commits []*sync.Co
 }
 
 // uncertain tells errors after which the segment may be there from those after
-// which it is not: those of the document itself.
+// which it is not: of no server to send it to, and of the document itself.
 func uncertain(err error) error {
+	if _, unsent := errors.AsType[topology.ServerSelectionError](err); unsent {
+		return err
+	}
 	refused, ok := errors.AsType[driver.WriteException](err)
 	if ok && len(refused.WriteErrors) > 0 && refused.WriteConcernError == nil {
 		return err

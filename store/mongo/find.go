@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -18,42 +17,38 @@ type query struct {
 	filter bson.D
 	sort   bson.D
 	fields bson.D // nil: all
-	limit  int
+	limit  int    // 0: none
 }
 
-// find asks for one batch: the first documents, up to the limit or to what
-// fits into one answer (about 16 MiB), at least one if there is any. So no
-// cursor stays open on the server. The command is put together here because
-// the driver's Find sends no time limit to the server.
+// find looks for documents. With a limit it asks for one answer: that many, or
+// as many as fit into it (about 16 MiB), at least one if there is any; so no
+// cursor stays open on the server while the caller is busy with them. It is a
+// command of our own, to which the driver adds a time limit for the server; to
+// that of its Find it does not.
 func find(ctx context.Context, db *driver.Database, q query) (*driver.Cursor, error) {
-	command := func() bson.D {
-		c := bson.D{
-			{Key: "find", Value: q.from}, {Key: "filter", Value: q.filter},
-			{Key: "limit", Value: int64(q.limit)}, {Key: "batchSize", Value: int64(q.limit)}, {Key: "singleBatch", Value: true},
-			{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}},
-			{Key: "maxTimeMS", Value: timeLeft(ctx).Milliseconds() + 1},
-		}
-		if q.sort != nil {
-			c = append(c, bson.E{Key: "sort", Value: q.sort})
-		}
-		if q.fields != nil {
-			c = append(c, bson.E{Key: "projection", Value: q.fields})
-		}
-		return c
-	}
-	cur, err := db.RunCommandCursor(ctx, command())
-	if err != nil && ctx.Err() == nil { // another primary, perhaps: as the driver does with its own reads
-		cur, err = db.RunCommandCursor(ctx, command())
+	cur, err := db.RunCommandCursor(ctx, q.command())
+	if err != nil && ctx.Err() == nil { // perhaps the primary is another now: the driver repeats its own reads too
+		cur, err = db.RunCommandCursor(ctx, q.command())
 	}
 	return cur, err
 }
 
-// timeLeft for a call.
-func timeLeft(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return min(opTimeout, max(0, time.Until(deadline)))
+func (q *query) command() bson.D {
+	c := bson.D{
+		{Key: "find", Value: q.from}, {Key: "filter", Value: q.filter},
+		{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}},
 	}
-	return opTimeout
+	if q.limit > 0 {
+		n := int64(q.limit)
+		c = append(c, bson.E{Key: "limit", Value: n}, bson.E{Key: "batchSize", Value: n}, bson.E{Key: "singleBatch", Value: true})
+	}
+	if q.sort != nil {
+		c = append(c, bson.E{Key: "sort", Value: q.sort})
+	}
+	if q.fields != nil {
+		c = append(c, bson.E{Key: "projection", Value: q.fields})
+	}
+	return c
 }
 
 // findAll gives what find finds.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -13,9 +12,6 @@ import (
 )
 
 var _ sync.Store = (*Store)(nil)
-
-// stagedPrefix begins the names of staged histories.
-const stagedPrefix = "~"
 
 // in calls f with the history of a workspace, unless it has none.
 func (s *Store) in(ctx context.Context, workspace string, f func(history string) error) error {
@@ -40,24 +36,36 @@ func (s *Store) Workspaces(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer s.gate.leave()
-	rows, err := s.names.all(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var out []string
-	for _, r := range rows {
-		if strings.HasPrefix(r.Name, stagedPrefix) {
-			continue
-		}
-		head, err := s.journal.head(ctx, r.History)
+	err := s.names.all(ctx, func(rows []named) error {
+		begun, err := s.journal.begun(ctx, rows)
 		if err != nil {
-			return nil, fmt.Errorf("list workspaces: %w", err)
+			return fmt.Errorf("list workspaces: %w", err)
 		}
-		if head > 0 {
-			out = append(out, r.Name)
+		for _, r := range rows {
+			if begun[r.History] && !sync.IsStaged(r.Name) {
+				out = append(out, r.Name)
+			}
 		}
+		return nil
+	})
+	return out, err
+}
+
+// begun says which of the histories have a first commit.
+func (j *journal) begun(ctx context.Context, rows []named) (map[string]bool, error) {
+	firsts := make([]place, len(rows))
+	for i, r := range rows {
+		firsts[i] = place{r.History, 1}
 	}
-	return out, nil
+	found, err := findAll[segment](ctx, j.db, query{
+		from: j.segments.Name(), filter: byID(bson.D{{Key: "$in", Value: firsts}}), fields: only("last"),
+	})
+	begun := make(map[string]bool, len(found))
+	for _, s := range found {
+		begun[s.ID.History] = s.Last > 0
+	}
+	return begun, err
 }
 
 // Head implements sync.Store. It asks anew which history the name stands for,
@@ -121,7 +129,11 @@ func (j *journal) outcomes(ctx context.Context, history string, ids []uuid.UUID)
 		asked[id] = true
 	}
 	found := map[uuid.UUID]sync.OutcomeRef{}
-	cur, err := j.segments.Find(ctx, bson.D{{Key: "commits.ids", Value: bson.D{{Key: "$in", Value: ids}}}})
+	cur, err := find(ctx, j.db, query{
+		from:   j.segments.Name(),
+		filter: bson.D{{Key: "commits.ids", Value: bson.D{{Key: "$in", Value: ids}}}},
+		fields: only("commits.ids", "commits.digests"),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -17,17 +17,22 @@ type reading struct {
 
 // first takes the segment at or before where the walk begins.
 func (r *reading) first(s *segment) error {
-	if s.Closed && uint64(s.Last) >= r.from {
-		return errGone
-	}
 	if s.Closed {
-		r.done = true
-		return nil
+		return r.end(s)
 	}
 	if uint64(s.Last) < r.from {
 		return nil // the end, or a gap: what comes next tells
 	}
 	return r.take(s)
+}
+
+// end the walk at a closed segment, or before a commit that has been stripped.
+func (r *reading) end(s *segment) error {
+	r.done = true
+	if uint64(s.Last) >= r.from {
+		return errGone
+	}
+	return nil
 }
 
 // next takes the segment that must begin where the last one ended.
@@ -36,8 +41,7 @@ func (r *reading) next(s *segment) error {
 	case uint64(s.ID.First) != r.from:
 		return fmt.Errorf("commit %d is missing: %w", r.from, sync.ErrDamaged)
 	case s.Closed:
-		r.done = true
-		return nil
+		return r.end(s)
 	case r.prev != nil && *r.prev != s.Prev:
 		return fmt.Errorf("commit %d does not follow the one before: %w", r.from, sync.ErrDamaged)
 	}

@@ -36,7 +36,7 @@ func prepare(ctx context.Context, db *driver.Database) error {
 	var meta struct {
 		Version int `bson:"version"`
 	}
-	err := db.Collection("meta").FindOne(ctx, bson.D{{Key: "_id", Value: "schema"}}).Decode(&meta)
+	err := db.Collection("meta").FindOne(ctx, byID("schema")).Decode(&meta)
 	switch {
 	case err == nil && meta.Version > schemaVersion:
 		return fmt.Errorf("%w (schema %d, this one knows %d)", ErrNewer, meta.Version, schemaVersion)

@@ -23,10 +23,13 @@ type segment struct {
 	Hash    sync.Hash `bson:"hash"` // of that
 	At      int64     `bson:"at"`   // of that, in microseconds since 1970
 	Prev    sync.Hash `bson:"prev"` // of the commit before its first
-	Commits []entry   `bson:"commits"`
+	Commits []entry   `bson:"commits,omitempty"`
 	// Closed ends a history: nothing can be appended any more. It has no
-	// commits; Last, Hash and At are those of the segment before it.
-	Closed bool `bson:"closed,omitempty"`
+	// commits; Last, Hash and At are those of the segment before it. Those
+	// before it are stripped of their commits and closed too once a successor
+	// has taken the history's place.
+	Closed    bool   `bson:"closed,omitempty"`
+	Successor string `bson:"successor,omitempty"` // the history that has the workspace's name after it
 }
 
 // place of a segment. Documents are compared field by field, so the segments
@@ -88,11 +91,8 @@ func between(history string, from, to uint64) bson.D {
 	}}}
 }
 
-// whole history.
-func whole(history string) bson.D { return between(history, 0, math.MaxInt64) }
-
-// at or before: the segment with the greatest first number up to number, with
-// the given fields of it (nil: all); nil if there is none.
+// before gives the segment with the greatest first number up to number,
+// with the given fields of it (none: all); nil if there is none.
 func (j *journal) before(ctx context.Context, history string, number uint64, fields ...string) (*segment, error) {
 	o := options.FindOne().SetSort(bson.D{{Key: "_id", Value: -1}})
 	if len(fields) > 0 {
