@@ -25,6 +25,9 @@ func rules() map[string]rule {
 		"cmd/enroute": {may: []string{"..."}},
 		"config":      {},
 
+		"cluster":            {tests: []string{"cluster/ledgertest"}},
+		"cluster/ledgertest": {may: []string{"cluster"}, kit: true},
+
 		"sync":            {may: []string{"internal/..."}, tests: join(bench, "sync")},
 		"sync/enginetest": {may: join(bench, domains, "sync", "internal/..."), kit: true},
 		"sync/simulate":   {may: join(bench, domains, "sync", "auth", "device", "internal/..."), kit: true},
@@ -34,7 +37,7 @@ func rules() map[string]rule {
 		"tasks":   {may: []string{"sync", "company", "clients", "internal/..."}, tests: bench},
 
 		"store/sqlite":    {may: []string{"sync", "store/listing", "internal/..."}, tests: join(bench, "store/faultdisk")},
-		"store/mongo":     {may: []string{"sync", "store/listing", "internal/..."}, tests: bench},
+		"store/mongo":     {may: []string{"sync", "cluster", "store/listing", "internal/..."}, tests: join(bench, "cluster/ledgertest")},
 		"store/listing":   {may: []string{"sync", "internal/..."}},
 		"store/mongotest": {kit: true},
 		"store/storetest": {may: []string{"sync", "internal/..."}, kit: true},
