@@ -26,6 +26,8 @@ func collections() []collection {
 		{name: "segments", indexes: []driver.IndexModel{{Keys: bson.D{{Key: "commits.ids", Value: 1}}}}},
 		{name: "checkpoints"},
 		{name: "notes"},
+		{name: "nodes"},
+		{name: "seats"},
 	}
 }
 
