@@ -153,7 +153,7 @@ func (e *Engine) Open(ctx context.Context, name string) (*Workspace, error) {
 	if w := e.opened(name); w != nil {
 		return w, nil
 	}
-	if !validName(name) {
+	if !IsWorkspaceName(name) {
 		return nil, fault.New(fault.NotFound)
 	}
 	head, err := e.o.Store.Head(ctx, name)
@@ -180,7 +180,7 @@ func (e *Engine) opened(name string) *Workspace {
 // Create makes a workspace whose first commit is w, by the system. The name
 // is 1 to 64 of a-z 0-9 and -. Fault ValueTaken if there is one already.
 func (e *Engine) Create(ctx context.Context, name string, first Write) (*Workspace, error) {
-	if !validName(name) {
+	if !IsWorkspaceName(name) {
 		return nil, fault.Invalid(fault.At("workspace", fault.BadFormat, "type", "a-z 0-9 -"))
 	}
 	e.creating.Lock()
@@ -206,7 +206,8 @@ func (e *Engine) Create(ctx context.Context, name string, first Write) (*Workspa
 	return w, nil
 }
 
-func validName(name string) bool {
+// IsWorkspaceName says whether a workspace may have this name.
+func IsWorkspaceName(name string) bool {
 	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
 			return false

@@ -24,6 +24,9 @@ func RestoredCommit(head Head, now time.Time) *Commit {
 	return c
 }
 
+// BeginsEpoch says whether the commit is one that RestoredCommit made.
+func (c *Commit) BeginsEpoch() bool { return c.Cause == restored && len(c.Changes) == 0 }
+
 // tenureCause begins the Ref of a commit with which a tenure begins; its turn
 // follows.
 const tenureCause = "tenure "
@@ -38,7 +41,7 @@ func (s *state) begin(c *Commit) {
 	if c.Cause.Kind != restored.Kind || len(c.Changes) > 0 {
 		return
 	}
-	if c.Cause == restored {
+	if c.BeginsEpoch() {
 		s.turn = 0
 		s.forget(c.Number)
 	}

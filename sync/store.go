@@ -94,7 +94,8 @@ type Store interface {
 	// workspace's head is the one it had.
 	Promote(ctx context.Context, staged, workspace string, was Head) error
 	// Drop removes a staged history with all that lies beside it. It refuses a
-	// workspace; where nothing is, it does nothing.
+	// workspace, and with ErrConflict one whose promotion is half way; where
+	// nothing is, it does nothing.
 	Drop(ctx context.Context, staged string) error
 	// Close waits for what is under way and releases everything.
 	Close() error
