@@ -36,7 +36,7 @@ func rules() map[string]rule {
 		"store/sqlite":    {may: []string{"sync", "store/listing", "internal/..."}, tests: join(bench, "store/faultdisk")},
 		"store/mongo":     {may: []string{"sync", "store/listing", "internal/..."}, tests: bench},
 		"store/listing":   {may: []string{"sync", "internal/..."}},
-		"store/mongotest": {kit: true},
+		"store/mongotest": {tests: []string{"store/faultnet"}, kit: true},
 		"store/storetest": {may: []string{"sync", "internal/..."}, kit: true},
 		"store/faulty":    {may: []string{"sync", "internal/..."}, tests: bench, kit: true},
 		"store/faultdisk": {kit: true},
