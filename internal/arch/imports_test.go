@@ -39,7 +39,7 @@ func rules() map[string]rule {
 		"store/sqlite":    {may: []string{"sync", "store/listing", "internal/..."}, tests: join(bench, "store/faultdisk")},
 		"store/mongo":     {may: []string{"sync", "cluster", "store/listing", "internal/..."}, tests: join(bench, "cluster/ledgertest")},
 		"store/listing":   {may: []string{"sync", "internal/..."}},
-		"store/mongotest": {kit: true},
+		"store/mongotest": {tests: []string{"store/faultnet"}, kit: true},
 		"store/archive":   {may: []string{"sync", "internal/..."}, tests: bench},
 		"store/storetest": {may: []string{"sync", "internal/..."}, kit: true},
 		"store/faulty":    {may: []string{"sync", "internal/..."}, tests: bench, kit: true},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -62,5 +63,42 @@ func Named(uri, database string) string {
 		return uri // the driver says what is wrong with it
 	}
 	u.Path = "/" + database
+	return u.String()
+}
+
+// Primary gives the address of the server that takes writes, "a.example:27017":
+// where a test puts a proxy in front of it.
+func Primary(t testing.TB) string {
+	t.Helper()
+	client, err := mongo.Connect(options.Client().ApplyURI(URI()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.WithoutCancel(t.Context())) }() // it was only asked
+	var hello struct{ Primary string }
+	if err := client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		t.Fatalf("ask MongoDB for its primary: %v", err)
+	}
+	if hello.Primary != "" {
+		return hello.Primary
+	}
+	u, err := url.Parse(URI()) // it is no replica set
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// Through is the URI as one that reaches a single server by another address,
+// that of a proxy, and does not look for the other members of its replica set.
+func Through(uri, address string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri // the driver says what is wrong with it
+	}
+	q := u.Query()
+	q.Del("replicaSet")
+	q.Set("directConnection", "true")
+	u.Host, u.RawQuery = address, q.Encode()
 	return u.String()
 }
