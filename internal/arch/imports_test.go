@@ -55,6 +55,8 @@ func rules() map[string]rule {
 		"device/fleet": {may: []string{"device", "internal/..."}},
 		"bench":        {may: join(domains, "sync", "auth", "web", "device", "demo", "store/sqlite", "internal/...")},
 
+		"deploy": {tests: []string{"config"}},
+
 		"internal/arch":    {},
 		"internal/fault":   {},
 		"internal/fold":    {},
@@ -80,6 +82,7 @@ func modules() map[string][]string {
 		"go.mongodb.org/mongo-driver/v2":      {"store/mongo"},
 		"modernc.org/sqlite":                  {"store/sqlite", "bench"},
 		"modernc.org/libc":                    {},
+		"github.com/compose-spec/compose-go":  {},
 		"pgregory.net/rapid":                  {},
 		"go.uber.org/goleak":                  {},
 	}
