@@ -99,7 +99,7 @@ func TestDeploymentFindsWhatIsPlanted(t *testing.T) {
 		"a balancer that misses one": {"Caddyfile", " enroute3:8080", "", "enroute3"},
 		"sticky sessions":            {"Caddyfile", "lb_policy round_robin", "lb_policy ip_hash", "round_robin"},
 		"streams that are cut":       {"Caddyfile", "idle 2m", "idle 2m\nwrite 1m", "write"},
-		"streams that stay":          {"Caddyfile", "dial_timeout 2s\n", "dial_timeout 2s\n}\nflush_interval -1\ntransport http {\n", "flush_interval"},
+		"streams that end":           {"Caddyfile", "dial_timeout 2s\n", "dial_timeout 2s\n}\nstream_timeout 1h\ntransport http {\n", "stream_timeout"},
 		"quiet streams cut":          {"Caddyfile", "read_timeout 75s", "read_timeout 15s", "read_timeout"},
 		"answers not waited for":     {"Caddyfile", "response_header_timeout 75s", "response_header_timeout 10s", "response_header_timeout"},
 		"connections gone stale":     {"Caddyfile", "keepalive 60s", "keepalive 5m", "keepalive"},

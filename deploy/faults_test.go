@@ -232,7 +232,7 @@ func (d *deployment) balancer(say teller) {
 			say("the balancer lacks: %s", line)
 		}
 	}
-	for _, line := range []string{"write", "flush_interval", "stream_timeout", "response_buffers", "request_buffers"} {
+	for _, line := range []string{"write", "stream_timeout", "response_buffers", "request_buffers"} {
 		if regexp.MustCompile(`(?m)^\s*` + line + `\b`).MatchString(d.caddy) {
 			say("the balancer cuts or holds up streams: %s", line)
 		}
