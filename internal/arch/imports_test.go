@@ -79,7 +79,7 @@ func modules() map[string][]string {
 		"github.com/nyaruka/phonenumbers":     {"company"},
 		"github.com/alexedwards/argon2id":     {"auth"},
 		"golang.org/x/crypto":                 {"auth"},
-		"go.mongodb.org/mongo-driver/v2":      {"store/mongo"},
+		"go.mongodb.org/mongo-driver/v2":      {"store/mongo", "bench"},
 		"modernc.org/sqlite":                  {"store/sqlite", "bench"},
 		"modernc.org/libc":                    {},
 		"github.com/compose-spec/compose-go":  {},
