@@ -121,10 +121,11 @@ func (d *deployment) node(s types.ServiceConfig, seen map[string]bool, say telle
 func (d *deployment) settings(s types.ServiceConfig, say teller) *config.Config {
 	environ := []string{"ENROUTE_LISTEN=:" + listens}
 	for name, value := range s.Environment {
-		if secret, ok := strings.CutPrefix(*value, "/run/secrets/"); ok {
-			*value = filepath.Join(d.secrets, secret)
+		v := *value
+		if secret, ok := strings.CutPrefix(v, "/run/secrets/"); ok {
+			v = filepath.Join(d.secrets, secret)
 		}
-		environ = append(environ, name+"="+*value)
+		environ = append(environ, name+"="+v)
 	}
 	cfg, warnings, err := config.Bind(flag.NewFlagSet("serve", flag.ContinueOnError)).Load(environ)
 	if err != nil {
