@@ -113,14 +113,14 @@ func makeDatabase(server string) (uri string, drop func() error, err error) {
 	return in(cs, name), drop, nil
 }
 
-// in is the address with another database. An account that is one of the
-// database named before stays so.
+// in is the address with another database. Accounts are looked for where they
+// were: in the database that was named, unless the address says otherwise.
 func in(cs *connstring.ConnString, database string) string {
 	scheme, rest, _ := strings.Cut(cs.Original, "://")
 	rest, query, _ := strings.Cut(rest, "?")
-	hosts, before, _ := strings.Cut(rest, "/")
-	if cs.HasAuthParameters() && before != "" && !strings.Contains(strings.ToLower(query), "authsource=") {
-		query = strings.TrimPrefix(query+"&authSource="+before, "&")
+	hosts, _, _ := strings.Cut(rest, "/")
+	if cs.AuthSource != "" && !cs.AuthSourceSet {
+		query = strings.TrimPrefix(query+"&authSource="+cs.AuthSource, "&")
 	}
 	return fmt.Sprintf("%s://%s/%s?%s", scheme, hosts, database, query)
 }

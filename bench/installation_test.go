@@ -17,7 +17,7 @@ func TestAddressOfAnotherDatabase(t *testing.T) {
 		"mongodb://u:p%2F@a/enroute":                      "mongodb://u:p%2F@a/own?authSource=enroute",
 		"mongodb://u:p@a/enroute?tls=true":                "mongodb://u:p@a/own?tls=true&authSource=enroute",
 		"mongodb://u:p@a/enroute?authSource=admin":        "mongodb://u:p@a/own?authSource=admin",
-		"mongodb://u:p@a/?maxPoolSize=3":                  "mongodb://u:p@a/own?maxPoolSize=3",
+		"mongodb://u:p@a/?maxPoolSize=3":                  "mongodb://u:p@a/own?maxPoolSize=3&authSource=admin",
 		"mongodb://u:p@a/e?AUTHSOURCE=admin&replicaSet=r": "mongodb://u:p@a/own?AUTHSOURCE=admin&replicaSet=r",
 	} {
 		cs, err := connstring.ParseAndValidate(given)
