@@ -23,6 +23,9 @@ type Options struct {
 	Scale bool
 	// Only, unless empty, names the scenarios to measure.
 	Only []string
+	// Store, unless "", is the address of a MongoDB on which databases can be
+	// made and dropped: the scenario nodes needs one.
+	Store string
 	// Keep, unless "", is where filled data folders are kept for another run.
 	Keep string
 	// Self is the command that runs this program: the first word of each
@@ -38,25 +41,30 @@ type Options struct {
 // scenario is one kind of work that is measured. It puts its figures into the
 // report.
 type scenario struct {
-	name  string
-	scale bool // only asked for
-	run   func(r *run, ctx context.Context) error
+	name string
+	when func(o *Options) bool // unless it is asked for by name
+	run  func(r *run, ctx context.Context) error
 }
 
 func scenarios() []scenario {
 	return []scenario{
-		{"nothing-new", false, (*run).nothingNew},
-		{"delta", false, (*run).delta},
-		{"first", false, (*run).first},
-		{"push", false, (*run).push},
-		{"live", false, (*run).live},
-		{"streams", false, (*run).streams},
-		{"move", false, (*run).move},
-		{"memory", false, (*run).quiet},
-		{"growth", true, (*run).growth},
-		{"workspaces", true, (*run).workspaces},
+		{"nothing-new", always, (*run).nothingNew},
+		{"delta", always, (*run).delta},
+		{"first", always, (*run).first},
+		{"push", always, (*run).push},
+		{"live", always, (*run).live},
+		{"streams", always, (*run).streams},
+		{"move", always, (*run).move},
+		{"memory", always, (*run).quiet},
+		{"growth", (*Options).large, (*run).growth},
+		{"workspaces", (*Options).large, (*run).workspaces},
+		{"nodes", (*Options).spread, (*run).nodes},
 	}
 }
+
+func always(*Options) bool      { return true }
+func (o *Options) large() bool  { return o.Scale }
+func (o *Options) spread() bool { return o.Store != "" }
 
 // Scenarios are the names that Options.Only may have.
 func Scenarios() []string {
@@ -78,7 +86,7 @@ func (o *Options) chosen() ([]scenario, error) {
 		if len(o.Only) > 0 {
 			return !slices.Contains(o.Only, s.name)
 		}
-		return s.scale && !o.Scale
+		return !s.when(o)
 	}), nil
 }
 

@@ -123,6 +123,35 @@ func (f *filler) many(ctx context.Context) (*world, error) {
 	return out, g.Wait()
 }
 
+// nodes is a workspace that technicians follow, and others into which as many
+// connections push.
+func (f *filler) nodes(ctx context.Context) (*world, error) {
+	const each = 10 // clients of a technician
+	out, err := f.assigned(ctx, spread{f.size.Technicians, f.size.Technicians * each}, 1, clientAlone)
+	if err != nil {
+		return nil, err
+	}
+	out.Others = make([]device, f.size.Connections)
+	for i := range f.size.Others {
+		var users []string
+		for n := i; n < f.size.Connections; n += f.size.Others {
+			users = append(users, fmt.Sprint("pusher", n))
+		}
+		w, err := f.found(ctx, fmt.Sprintf("%s-%d", workspace, i), users)
+		if err != nil {
+			return nil, err
+		}
+		devices, err := f.issue(ctx, w, users)
+		if err != nil {
+			return nil, err
+		}
+		for n, d := range devices {
+			out.Others[i+n*f.size.Others] = d
+		}
+	}
+	return out, nil
+}
+
 // one makes a workspace of Each documents.
 func (f *filler) one(ctx context.Context, name string) (device, error) {
 	user := technician(0)

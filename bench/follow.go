@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ import (
 // streams that are to show it.
 type followJob struct {
 	Address string
+	Writer  string   // the address that writes are sent to; "": the same
 	Streams [][]byte // the requests that open them
 	Writes  []write  // each to another document
 	First   int      // number of the first write's mark
@@ -219,7 +221,7 @@ func (f *following) note(i int, page []byte, at time.Duration) error {
 // send every senders-th write, from the first-th, when its time has come.
 func (f *following) send(ctx context.Context, first int) error {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", f.Address)
+	conn, err := d.DialContext(ctx, "tcp", cmp.Or(f.Writer, f.Address))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ type job struct {
 
 // lane is what one connection sends.
 type lane struct {
+	Address  string   // "": the job's
 	Requests [][]byte // whole HTTP requests, sent as they are
 	// Serial, unless "", stands in every request at which a number that was
 	// never sent before is to stand instead, in as many hexadecimal digits.
@@ -71,7 +73,8 @@ func (j *job) run(ctx context.Context) (outcome, error) {
 	g, within := errgroup.WithContext(ctx)
 	for i := range j.Lanes {
 		g.Go(func() (err error) {
-			took[i], err = j.Lanes[i].send(within, j.Address, start.Add(j.Duration))
+			l := &j.Lanes[i]
+			took[i], err = l.send(within, cmp.Or(l.Address, j.Address), start.Add(j.Duration))
 			return err
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,12 +26,14 @@ type process struct {
 
 var announced = regexp.MustCompile(`serves http://(\S+)`)
 
-// start runs a command that announces its address on its first line.
-func start(ctx context.Context, command []string, stdin any) (*process, error) {
+// start runs a command that announces its address on its first line. Of the
+// settings that stand in the environment it has those given here only.
+func start(ctx context.Context, command []string, stdin any, settings ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, command[0], command[1:]...)}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 30 * time.Second
 	p.cmd.Stderr = &p.stderr
+	p.cmd.Env = append(slices.DeleteFunc(p.cmd.Environ(), func(v string) bool { return strings.HasPrefix(v, "ENROUTE_") }), settings...)
 	if stdin != nil {
 		raw, err := json.Marshal(stdin)
 		if err != nil {
@@ -133,18 +136,32 @@ func (s sample) p99() time.Duration { return s.P99 }
 
 // measure lets a load process do a job against the server.
 func (p *process) measure(ctx context.Context, self []string, j job) (sample, error) {
-	j.Address = p.address
-	before, err := p.cpu()
+	return measure(ctx, self, []*process{p}, j)
+}
+
+// measure lets a load process do a job against the first of some servers,
+// unless its lanes say otherwise. Processor time is that of all of them.
+func measure(ctx context.Context, self []string, all []*process, j job) (s sample, err error) {
+	j.Address = all[0].address
+	before, err := cpu(all)
 	if err != nil {
 		return sample{}, err
 	}
-	var s sample
 	if err := work(ctx, self, "load", j, &s.outcome); err != nil {
 		return sample{}, err
 	}
-	after, err := p.cpu()
+	after, err := cpu(all)
 	s.cpu = after - before
 	return s, err
+}
+
+// cpu is the processor time that all of them have used.
+func cpu(all []*process) (sum time.Duration, err error) {
+	for _, p := range all {
+		used, bad := p.cpu()
+		sum, err = sum+used, errors.Join(err, bad)
+	}
+	return sum, err
 }
 
 // work gives a job to a process of its own and reads the outcome.

@@ -2,10 +2,7 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -116,15 +113,6 @@ func (s *server) drain(ctx context.Context) (commits int, took time.Duration, er
 
 // backlog asks the server's metrics how far projections are behind the journals.
 func (s *server) backlog(ctx context.Context) (int, error) {
-	_, body, err := s.ask(ctx, metricsRequest())
-	if err != nil {
-		return 0, fmt.Errorf("read the metrics: %w", err)
-	}
-	for line := range strings.Lines(string(body)) {
-		if text, ok := strings.CutPrefix(line, "enroute_lists_behind_commits "); ok {
-			commits, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-			return int(commits), err
-		}
-	}
-	return 0, errors.New("the metrics do not tell how far lists are behind")
+	commits, err := s.figure(ctx, "enroute_lists_behind_commits")
+	return int(commits), err
 }

@@ -23,6 +23,8 @@ type Size struct {
 	Live    time.Duration // of one measurement of streams
 	Streams int           // open at once; a multiple of Technicians
 
+	Others int // workspaces that several nodes share out among themselves
+
 	Grown      [2]int        // documents of the workspaces compared; each a multiple of 4*Technicians
 	Workspaces int           // of a server with many
 	Each       int           // documents of each of them
@@ -35,7 +37,7 @@ func Full() Size {
 		Technicians: 200, Clients: 20_000, Connections: 16, Rounds: 5,
 		Duration: 3 * time.Second, Settle: 10 * time.Second,
 		View: 200, BigView: 5000, Moved: 1000,
-		Every: 50 * time.Millisecond, Live: 10 * time.Second, Streams: 10_000,
+		Every: 50 * time.Millisecond, Live: 10 * time.Second, Streams: 10_000, Others: 12,
 		Grown: [2]int{20_000, 1_000_000}, Workspaces: 1000, Each: 1000, Idle: 20 * time.Second,
 	}
 }
@@ -47,7 +49,7 @@ func Small() Size {
 		Technicians: 20, Clients: 200, Connections: 4, Rounds: 1,
 		Duration: 100 * time.Millisecond, Settle: 50 * time.Millisecond,
 		View: 40, BigView: 1200, Moved: 20,
-		Every: 10 * time.Millisecond, Live: 100 * time.Millisecond, Streams: 60,
+		Every: 10 * time.Millisecond, Live: 100 * time.Millisecond, Streams: 60, Others: 4,
 		Grown: [2]int{400, 800}, Workspaces: 5, Each: 20, Idle: 50 * time.Millisecond,
 	}
 }
@@ -70,6 +72,8 @@ func (s Size) check() error {
 		return fmt.Errorf("technicians must be 3 to %d", 2*sync.MaxMutations/changed)
 	case s.Streams < s.Technicians || s.Streams%s.Technicians != 0:
 		return fmt.Errorf("%d streams cannot be shared out evenly among %d technicians", s.Streams, s.Technicians)
+	case s.Others < 1 || s.Others > s.Connections:
+		return fmt.Errorf("1 to %d other workspaces can be shared out among the connections", s.Connections)
 	case s.Moved < 1 || s.Moved > sync.MaxMutations:
 		return fmt.Errorf("1 to %d clients can be handed over in one push", sync.MaxMutations)
 	}

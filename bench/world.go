@@ -23,6 +23,7 @@ type world struct {
 	Admin   string   // a token
 	Devices []device // of the technicians
 	Pushers []device // of technicians who have no clients, one per connection
+	Others  []device // technicians of other workspaces, one per connection, dealt out to them in turn
 	Beside  int      // documents that every technician sees besides clients
 }
 
@@ -57,6 +58,7 @@ func folders() []folder {
 		{"streams", "book", func(s Size) []int { return append(book(s), s.Streams) }, (*filler).streams},
 		grown("grown-little", 0),
 		grown("grown-large", 1),
+		{"nodes", "", func(s Size) []int { return []int{s.Technicians, s.Connections, s.Others} }, (*filler).nodes},
 		{"many", "", func(s Size) []int { return []int{s.Workspaces, s.Each} }, (*filler).many},
 	}
 }

@@ -54,7 +54,7 @@ func benchPart(name string) func(context.Context, io.Reader, io.Writer) error {
 
 func (m *Main) benchOptions(args []string) (*bench.Options, *config.Config, error) {
 	f := m.flags("bench [flags]",
-		"Measures a server in a process of its own, beside a bare handler and SQLite alone, and prints\ntables of figures and their targets. It needs a quiet machine and takes some minutes.", "log-level", "log-format")
+		"Measures a server in a process of its own, beside a bare handler and SQLite alone, and prints\ntables of figures and their targets. It needs a quiet machine and takes some minutes.\nThe scenario nodes is measured if --store names a MongoDB on which databases can be made and dropped.", "store", "log-level", "log-format")
 	o := &bench.Options{Size: bench.Full()}
 	size := &o.Size
 	small := f.Bool("small", false, "every scenario in a size that is over in seconds and measures nothing in earnest")
@@ -76,6 +76,7 @@ func (m *Main) benchOptions(args []string) (*bench.Options, *config.Config, erro
 	if err != nil {
 		return nil, nil, err
 	}
+	o.Store = cfg.Store.Reveal()
 	if *small {
 		o.Size, o.Scale = bench.Small(), true
 	}
@@ -86,7 +87,7 @@ func (m *Main) benchOptions(args []string) (*bench.Options, *config.Config, erro
 func (m *Main) benchFolder(cfg *config.Config) bench.Opener {
 	return func(ctx context.Context, dir string) (*sync.Engine, *auth.Service, func(context.Context) error, error) {
 		c := *cfg
-		c.Data = dir
+		c.Data, c.Store = dir, ""
 		b, err := openBackend(ctx, &c, time.Now, m.logger(&c))
 		if err != nil {
 			return nil, nil, nil, err

@@ -55,6 +55,8 @@ func rules() map[string]rule {
 		"device/fleet": {may: []string{"device", "internal/..."}},
 		"bench":        {may: join(domains, "sync", "auth", "web", "device", "demo", "store/sqlite", "internal/...")},
 
+		"deploy": {tests: []string{"config"}},
+
 		"internal/arch":    {},
 		"internal/fault":   {},
 		"internal/fold":    {},
@@ -77,9 +79,10 @@ func modules() map[string][]string {
 		"github.com/nyaruka/phonenumbers":     {"company"},
 		"github.com/alexedwards/argon2id":     {"auth"},
 		"golang.org/x/crypto":                 {"auth"},
-		"go.mongodb.org/mongo-driver/v2":      {"store/mongo"},
+		"go.mongodb.org/mongo-driver/v2":      {"store/mongo", "bench"},
 		"modernc.org/sqlite":                  {"store/sqlite", "bench"},
 		"modernc.org/libc":                    {},
+		"github.com/compose-spec/compose-go":  {},
 		"pgregory.net/rapid":                  {},
 		"go.uber.org/goleak":                  {},
 	}
