@@ -54,7 +54,9 @@ func (s *state) apply(c *Commit, fs []facts) {
 	}
 	s.settle(d, c.Number)
 	s.bump(c.Number)
-	s.begin(c)
+	if c.BeginsEpoch() {
+		s.forget(c.Number)
+	}
 }
 
 // daysChange is the workspace's date and zone after a commit.

@@ -9,8 +9,8 @@ import (
 // trusted says whether the state may be answered from as it is: nobody else
 // can have written since it was last compared with the store.
 func (m *machine) trusted() bool {
-	turn := m.e.tenure(m.name)
-	return turn != 0 && turn == m.tenure.Load() && m.settled.Load() == m.doubts.Load()
+	tenure := m.e.tenure(m.name)
+	return tenure != 0 && tenure == m.tenure.Load() && m.settled.Load() == m.doubts.Load()
 }
 
 // held says whether this engine is the one that serves the workspace.
@@ -28,8 +28,12 @@ var (
 
 // catchUp brings the state to the store's head: by the commits that it lacks
 // or, where they do not follow it, by loading it anew. Only the writer.
+//
+// A tenure that begins puts a commit of its own on top. So whatever the last
+// holder appends later, not knowing that it is none any more, is a conflict;
+// and what it appended before is seen from here on.
 func (m *machine) catchUp(ctx context.Context) error {
-	turn, doubts := m.e.tenure(m.name), m.doubts.Load() // as of before the store is read
+	tenure, doubts := m.e.tenure(m.name), m.doubts.Load() // as of before the store is read
 	head, err := m.e.o.Store.Head(ctx, m.name)
 	if err != nil {
 		return fmt.Errorf("read the head: %w", err)
@@ -46,29 +50,12 @@ func (m *machine) catchUp(ctx context.Context) error {
 		m.setDayEnd()
 		m.publish() // what was appended by others, or without anybody knowing
 	}
-	return m.take(ctx, turn)
-}
-
-// take begins the tenure, or goes on with it.
-//
-// The commit with which it begins is what keeps holders apart. Whatever an
-// earlier one appends later, not knowing that it is none any more, is a
-// conflict: then it meets this commit, and stops. What it appended before is
-// seen from here on.
-func (m *machine) take(ctx context.Context, turn uint64) error {
-	alone := m.e.o.Tenure == nil
-	switch {
-	case !alone && turn > m.st.turn && m.st.head.Number > 0:
-		if err := m.mark(ctx, tenureBegins(turn)); err != nil {
+	if tenure != m.tenure.Load() && tenure != 0 && m.st.head.Number > 0 {
+		if err := m.mark(ctx, "node", "tenure", ""); err != nil {
 			return fmt.Errorf("begin the tenure: %w", err)
 		}
-	case !alone && turn < m.st.turn && turn != 0:
-		if m.e.o.Superseded != nil {
-			m.e.o.Superseded(m.name, m.st.turn)
-		}
-		turn = 0
 	}
-	m.tenure.Store(turn)
+	m.tenure.Store(tenure)
 	return nil
 }
 

@@ -19,7 +19,7 @@ import (
 // that was damaged on disk is not taken for a state. checkpointFormat is raised
 // whenever the form, or the facts that kinds compute, change: older ones are
 // then ignored.
-const checkpointFormat = 3
+const checkpointFormat = 2
 
 // errOtherVersion is of a checkpoint that another version of the program, or
 // one with other kinds, has written: not damaged, but of no use.
@@ -153,7 +153,6 @@ func (s *state) encode() []byte {
 	w.raw(s.head.Hash[:])
 	w.uvarint(uint64(s.head.At.UnixMicro()))
 	w.uvarint(s.horizon)
-	w.uvarint(s.turn)
 	w.bytes(s.secret)
 	w.text(s.day)
 	w.text(s.location.String())
@@ -187,7 +186,6 @@ func (s *state) decode(buf []byte) error {
 	copy(s.head.Hash[:], r.raw(len(s.head.Hash)))
 	s.head.At = time.UnixMicro(int64(r.uvarint())).UTC()
 	s.horizon = r.uvarint()
-	s.turn = r.uvarint()
 	s.secret = slices.Clone(r.bytes())
 	s.day = r.text()
 	s.dayNum = parseDay(s.day)

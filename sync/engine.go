@@ -36,17 +36,13 @@ type Options struct {
 	// before starts over. 0: 180 days.
 	Horizon time.Duration
 	// Tenure, where several engines share a store, says whether this one holds
-	// the workspace: 0 if not, else whose turn it is, a number that grows each
-	// time the workspace changes hands. Only who holds it writes, and so answers
-	// from memory; others read the store's head before they answer, and refuse
-	// to write. Safety does not rest on it: Append is a compare-and-set, and a
-	// tenure begins with a commit that names its turn, from which whoever still
-	// believes in an earlier one learns better. nil: this engine holds all,
-	// always.
+	// the workspace: 0 if not, else a number that is another one each time it
+	// comes to hold it. Only who holds it writes, and so answers from memory;
+	// others read the store's head before they answer, and refuse to write.
+	// Safety does not rest on it: Append is a compare-and-set, and a tenure
+	// begins with a commit that makes late ones of the last holder fail. nil:
+	// this engine holds all, always.
 	Tenure func(workspace string) uint64
-	// Superseded, if set, is called when the journal names a later turn than
-	// the one that Tenure gives. It must not block.
-	Superseded func(workspace string, turn uint64)
 	// Evicted, if set, is called after an idle workspace has left memory.
 	Evicted func(workspace string)
 	// Presented, if set, is called when a device shows a cursor: it has

@@ -28,7 +28,6 @@ type state struct {
 	faults  Faults
 	head    Head
 	horizon uint64 // history before this commit is forgotten
-	turn    uint64 // the latest that a tenure began with, in this epoch
 	secret  []byte // signs cursors; derived from the nonce of the first commit
 
 	day      string

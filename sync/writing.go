@@ -141,12 +141,13 @@ func (m *machine) ready(ctx context.Context) error {
 	if m.tenure.Load() == 0 {
 		return errNotHeld
 	}
-	return m.mark(ctx, &Commit{Actor: System("calendar"), Cause: Cause{Kind: "system", Ref: "day"}, Day: day})
+	return m.mark(ctx, "calendar", "day", day)
 }
 
 // mark commits what the engine itself has to say: no document changes.
-func (m *machine) mark(ctx context.Context, c *Commit) error {
-	c.Number, c.Prev, c.Nonce, c.At = m.st.head.Number+1, m.st.head.Hash, uuid.New(), laterOf(m.e.o.Clock(), m.st.head.At)
+func (m *machine) mark(ctx context.Context, by, ref, day string) error {
+	c := &Commit{Number: m.st.head.Number + 1, Prev: m.st.head.Hash, Nonce: uuid.New(), Day: day,
+		At: laterOf(m.e.o.Clock(), m.st.head.At), Actor: System(by), Cause: Cause{Kind: "system", Ref: ref}}
 	c.Seal()
 	return m.commit(ctx, []*staged{{commit: c}})
 }

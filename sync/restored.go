@@ -1,8 +1,6 @@
 package sync
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,28 +24,3 @@ func RestoredCommit(head Head, now time.Time) *Commit {
 
 // BeginsEpoch says whether the commit is one that RestoredCommit made.
 func (c *Commit) BeginsEpoch() bool { return c.Cause == restored && len(c.Changes) == 0 }
-
-// tenureCause begins the Ref of a commit with which a tenure begins; its turn
-// follows.
-const tenureCause = "tenure "
-
-func tenureBegins(turn uint64) *Commit {
-	return &Commit{Actor: System("node"), Cause: Cause{Kind: "system", Ref: tenureCause + strconv.FormatUint(turn, 10)}}
-}
-
-// begin sees to what begins with the commit: an epoch, in which turns are
-// counted anew, or a tenure.
-func (s *state) begin(c *Commit) {
-	if c.Cause.Kind != restored.Kind || len(c.Changes) > 0 {
-		return
-	}
-	if c.BeginsEpoch() {
-		s.turn = 0
-		s.forget(c.Number)
-	}
-	if text, ok := strings.CutPrefix(c.Cause.Ref, tenureCause); ok {
-		if turn, err := strconv.ParseUint(text, 10, 64); err == nil {
-			s.turn = turn
-		}
-	}
-}
