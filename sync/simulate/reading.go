@@ -12,7 +12,7 @@ import (
 // seenPage is a page that somebody was given.
 type seenPage struct {
 	actor sync.Actor
-	known uint64 // the head when it was asked for, or an earlier one
+	how   asked
 	page  device.Page
 }
 
@@ -20,6 +20,7 @@ func (w *world) saw(p *seenPage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pages = append(w.pages, p)
+	w.acknowledged = max(w.acknowledged, p.page.Head)
 }
 
 // read brings the model to the head of the journal, and checks on the way
@@ -38,7 +39,7 @@ func (w *world) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = w.server.store.Journal(ctx, workspace, w.model.head+1, 0, func(c *sync.Commit) error {
+	err = w.server.store().Journal(ctx, workspace, w.model.head+1, 0, func(c *sync.Commit) error {
 		if err := w.commit(c); err != nil {
 			return err
 		}
@@ -74,8 +75,8 @@ func (w *world) checkPages(pages []*seenPage) ([]*seenPage, error) {
 // checkPage: every body was visible to its reader at that rev, at a head that
 // is not older than the request.
 func (w *world) checkPage(p *seenPage, view map[sync.Key]*doc) error {
-	if p.page.Head < p.known || p.page.Head != w.model.head {
-		return violated("leak", "%s was given a page of head %d, known were %d to %d", p.actor.Device, p.page.Head, p.known, w.model.head)
+	if p.page.Head < p.how.known || p.page.Head != w.model.head {
+		return violated("lag", "%s was given a page of head %d, known were %d to %d", p.actor.Device, p.page.Head, p.how.known, w.model.head)
 	}
 	for i := range p.page.Put {
 		w.report.Bodies++

@@ -35,6 +35,12 @@ func folder(t *testing.T) string {
 	return dir
 }
 
+// site of histories over SQLite.
+func site(t *testing.T) simulate.Site {
+	t.Helper()
+	return simulate.Site{Dir: folder(t)}
+}
+
 func always(steps int) func(uint64) int { return func(uint64) int { return steps } }
 
 // seeds are enough for every kind of trouble to occur.
@@ -47,7 +53,7 @@ func TestHistories(t *testing.T) {
 	count := size(t, "SEEDS", seeds)
 	h := simulate.Hunt{
 		First: uint64(size(t, "FIRST", 1)), Seeds: count, Steps: always(size(t, "STEPS", 300)),
-		Workers: runtime.GOMAXPROCS(0), Dir: folder(t), Tell: every(t, 100),
+		Workers: runtime.GOMAXPROCS(0), Site: site(t), Tell: every(t, 100),
 	}
 	_, total, err := h.Run(t.Context())
 	t.Log(total)
