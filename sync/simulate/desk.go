@@ -19,11 +19,15 @@ type errand struct {
 }
 
 // deskWork does one errand.
-func (w *world) deskWork(ctx context.Context) error {
+func (w *world) deskWork(ctx context.Context) error { return w.deskWorkAt(ctx, nil) }
+
+// deskWorkAt does it at a node.
+func (w *world) deskWorkAt(ctx context.Context, n *node) error {
 	e := w.prepareDesk()
 	if e == nil {
 		return nil
 	}
+	e.at = n
 	return w.write(ctx, e)
 }
 

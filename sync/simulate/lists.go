@@ -41,7 +41,7 @@ func (w *world) checkList(ctx context.Context, user, kind string) error {
 	n := w.server.next()
 	got, total, err := w.list(ctx, n, user, sync.ListRequest{Kind: kind, Limit: 1 + w.rng.IntN(20)})
 	if err != nil {
-		return tolerable(w.refused("list of "+kind, asked{sole: n == w.server.holder}, err))
+		return tolerable(w.refused("list of "+kind, asked{sole: n == w.server.holder()}, err))
 	}
 	if n.robbed() {
 		return nil // it may lag

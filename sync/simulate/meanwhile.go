@@ -18,7 +18,10 @@ func (w *world) readMeanwhile(ctx context.Context) error {
 		return nil // what has to move the date first waits for the append
 	}
 	e.Key = uuid.Nil // nobody asks again
-	n := w.server.holder
+	n := w.server.holder()
+	if err := w.server.began(ctx); err != nil {
+		return tolerable(err)
+	}
 	e.at = n
 	h := n.disk.hold()
 	written := make(chan error, 1)

@@ -57,7 +57,19 @@ func (n *node) newEngine() {
 		Horizon:         horizon,
 		Faults:          omissions()[n.s.w.cfg.Sabotage].engine,
 	}
+	if n.s.many() {
+		o.Tenure = func(string) uint64 { return n.tenure.Load() }
+		o.Confirm = func(context.Context, string) (uint64, error) { return n.confirmed(), nil }
+	}
 	n.engine = sync.New(o)
+}
+
+// confirmed is the turn in which the node holds the seat; 0: it does not.
+func (n *node) confirmed() uint64 {
+	if n == n.s.holder() {
+		return n.tenure.Load()
+	}
+	return 0
 }
 
 // never is long after the end of any run: the engine's housekeeping goes by

@@ -146,7 +146,7 @@ func (p *phone) took(cursor string, how asked, page *sync.Page, limit int) (*dev
 	if err := json.Unmarshal(page.AppendJSON(nil), &out); err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
 	}
-	p.w.logf("  %s at %d gets %s", p.actor.Device, p.reached[cursor], outline(page))
+	p.w.logf("  %s at %d gets %s%s", p.actor.Device, p.reached[cursor], outline(page), how.from())
 	p.note(cursor, page)
 	rows := len(page.Drop) + len(page.Remove) + len(page.Put)
 	p.rows += rows
@@ -244,7 +244,7 @@ func (p *phone) push(ctx context.Context, req device.PushRequest) (*device.PushR
 		p.w.sends(p.actor, in.Mutations, p.shown[n.number], false)
 		return n.ws.Push(ctx, p.actor, sync.PushRequest{SentAt: in.SentAt, Mutations: in.Mutations})
 	})
-	p.w.logf("  %s pushes %d: %v", p.actor.Device, len(in.Mutations), err)
+	p.w.logf("  %s pushes %d: %v%s", p.actor.Device, len(in.Mutations), err, how.from())
 	if err != nil {
 		return nil, p.w.refused("push of "+p.actor.Device, how, err)
 	}

@@ -159,7 +159,7 @@ func (w *world) checkIdle(ctx context.Context, p *phone) error {
 		return violated("cost", "%s pulls nothing new: more %v, %v", p.actor.Device, more, err)
 	}
 	most := 0
-	if p.at != nil && p.at != w.server.holder {
+	if p.at != nil && p.at != w.server.holder() {
 		most = 1 // the head
 	}
 	if calls := w.server.called() - before; calls > most || p.rows != 0 {

@@ -12,7 +12,7 @@ import (
 // restart as before.
 func (w *world) checkRestart(ctx context.Context) error {
 	w.server.mend()
-	n := w.server.holder
+	n := w.server.holder()
 	before, err := w.answers(ctx, n)
 	if err != nil {
 		return err
@@ -27,6 +27,8 @@ func (w *world) checkRestart(ctx context.Context) error {
 	if err := w.again(ctx, n); err != nil {
 		return err
 	}
+	// Without the seat, for that would begin with a commit.
+	defer n.tenure.Store(n.tenure.Swap(0))
 	after, err := w.answers(ctx, n)
 	if err != nil {
 		return err

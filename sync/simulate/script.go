@@ -115,7 +115,12 @@ func acts() []act {
 
 // actsOfMany are those that need several nodes.
 func actsOfMany() []act {
-	return []act{}
+	return []act{
+		{"hand over", 4, (*world).handOver},
+		{"steal", 5, (*world).steal},
+		{"late holder", 3, (*world).lateHolder},
+		{"look at heads", 4, (*world).lookAtHeads},
+	}
 }
 
 // take one step.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	stdsync "sync"
+	"sync/atomic"
 
 	"github.com/enroute-field/enroute/sync"
 )
@@ -16,12 +17,13 @@ type server struct {
 	registry *sync.Registry
 	depot    Depot
 	nodes    []*node
-	holder   *node  // of the workspace's seat
-	turns    uint64 // how often the seat was taken
-	copies   int    // of the store that were kept
+	sits     atomic.Pointer[node] // on the workspace's seat
+	turns    uint64               // how often the seat was taken
+	copies   int                  // of the store that were kept
 
-	mu     stdsync.Mutex // guards routes
-	routes *rand.Rand    // says who is asked
+	mu      stdsync.Mutex // guards routes and avoided
+	routes  *rand.Rand    // says who is asked
+	avoided *node
 }
 
 func newServer(ctx context.Context, w *world, registry *sync.Registry) (*server, error) {
@@ -40,6 +42,9 @@ func newServer(ctx context.Context, w *world, registry *sync.Registry) (*server,
 
 // many says whether there are several nodes.
 func (s *server) many() bool { return len(s.nodes) > 1 }
+
+// holder of the workspace's seat.
+func (s *server) holder() *node { return s.sits.Load() }
 
 // begin is a new step: the disks and the ways to the nodes have their own
 // chance in it.
@@ -60,7 +65,7 @@ func (s *server) start(ctx context.Context) error {
 		}
 	}
 	if !s.many() {
-		s.holder = s.nodes[0]
+		s.sits.Store(s.nodes[0])
 		return nil
 	}
 	s.seat(pick(s.w, s.nodes))
@@ -133,6 +138,12 @@ func (s *server) restore(ctx context.Context, n int) error {
 func (s *server) away(ctx context.Context, do func() error) error {
 	if err := s.close(ctx); err != nil {
 		return fmt.Errorf("stop the server: %w", err)
+	}
+	if s.many() {
+		for _, n := range s.nodes { // others may have noted less
+			n.tenure.Store(0)
+			n.forgets()
+		}
 	}
 	if err := do(); err != nil {
 		return err

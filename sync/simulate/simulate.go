@@ -125,6 +125,9 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 func (w *world) play(ctx context.Context) ([]Step, error) {
 	for i, s := range w.cfg.Steps {
 		w.begin(s.Number)
+		if err := w.server.tell(ctx, s.Number); err != nil {
+			return w.cfg.Steps[:i+1], err
+		}
 		if err := w.take(ctx, s); err != nil {
 			return w.cfg.Steps[:i+1], err
 		}

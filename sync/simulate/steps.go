@@ -202,7 +202,7 @@ func (w *world) someNode() *node {
 	if w.server.many() {
 		return pick(w, w.server.nodes)
 	}
-	return w.server.holder
+	return w.server.holder()
 }
 
 func (w *world) restart(ctx context.Context) error {
@@ -246,7 +246,7 @@ func (w *world) restore(ctx context.Context) error {
 	if err := w.read(ctx); err != nil {
 		return err
 	}
-	w.acknowledged = w.model.head
+	w.acknowledged, w.past = w.model.head, nil
 	common := before.common(w.model)
 	w.logf("restore of %d, head was %d, in common %d", w.model.head, before.head, common)
 	if common < before.head {

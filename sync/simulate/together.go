@@ -65,7 +65,7 @@ func (w *world) followLive(ctx context.Context) error {
 	w.logf("%s follows live", p.actor.Device)
 	w.count("live")
 	cursor := p.dev.Condition().Cursor
-	s, err := w.server.holder.ws.Live(ctx, p.actor, cursor)
+	s, err := w.server.holder().ws.Live(ctx, p.actor, cursor)
 	if err != nil {
 		return tolerable(w.refused("live", asked{sole: true}, err))
 	}
