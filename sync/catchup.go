@@ -31,7 +31,9 @@ var (
 //
 // A tenure that begins puts a commit of its own on top. So whatever the last
 // holder appends later, not knowing that it is none any more, is a conflict;
-// and what it appended before is seen from here on.
+// and what it appended before is seen from here on. After the conflict it asks
+// where tenures are written, and hears that its own is over: it asks after it
+// has read the head, so whoever put a commit there held the workspace earlier.
 func (m *machine) catchUp(ctx context.Context) error {
 	tenure, doubts := m.e.tenure(m.name), m.doubts.Load() // as of before the store is read
 	head, err := m.e.o.Store.Head(ctx, m.name)
@@ -42,13 +44,17 @@ func (m *machine) catchUp(ctx context.Context) error {
 	if err = m.advance(ctx, head); errors.Is(err, errOtherHistory) {
 		err = m.reload(ctx)
 	}
+	if m.st.head != before {
+		m.setDayEnd()
+		m.publish() // what was appended by others, or without anybody knowing
+		m.unconfirmed = true
+	}
 	if err != nil {
 		return fmt.Errorf("catch up: %w", err)
 	}
 	m.settled.Store(doubts)
-	if m.st.head != before {
-		m.setDayEnd()
-		m.publish() // what was appended by others, or without anybody knowing
+	if tenure, err = m.inTenure(ctx, tenure); err != nil {
+		return fmt.Errorf("confirm the tenure: %w", err)
 	}
 	if tenure != m.tenure.Load() && tenure != 0 && m.st.head.Number > 0 {
 		if err := m.mark(ctx, "node", "tenure", ""); err != nil {
@@ -57,6 +63,24 @@ func (m *machine) catchUp(ctx context.Context) error {
 	}
 	m.tenure.Store(tenure)
 	return nil
+}
+
+// inTenure gives the tenure if it is not over, as far as anybody can know;
+// else 0. What nobody could tell is not trusted.
+func (m *machine) inTenure(ctx context.Context, tenure uint64) (uint64, error) {
+	if m.e.o.Confirm == nil || tenure == 0 || tenure == m.tenure.Load() && !m.unconfirmed {
+		return tenure, nil
+	}
+	now, err := m.e.o.Confirm(ctx, m.name)
+	if err != nil {
+		m.tenure.Store(0)
+		return 0, err
+	}
+	m.unconfirmed = false
+	if now != tenure {
+		return 0, nil
+	}
+	return tenure, nil
 }
 
 // advance applies the commits up to the store's head.

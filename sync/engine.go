@@ -43,6 +43,12 @@ type Options struct {
 	// begins with a commit that makes late ones of the last holder fail. nil:
 	// this engine holds all, always.
 	Tenure func(workspace string) uint64
+	// Confirm is Tenure as it is written where all engines look it up, which
+	// takes its time. It is asked when a tenure begins, and when others have
+	// written during one: an engine that does not know yet that its tenure is
+	// over hears it there, before it writes on top of its successor. nil: Tenure
+	// always knows.
+	Confirm func(ctx context.Context, workspace string) (uint64, error)
 	// Evicted, if set, is called after an idle workspace has left memory.
 	Evicted func(workspace string)
 	// Presented, if set, is called when a device shows a cursor: it has

@@ -39,6 +39,7 @@ type machine struct {
 	doubts       atomic.Uint64      // how often there was a reason to think that the store has gone on without the state
 	settled      atomic.Uint64      // how many of the doubts were looked into
 	tenure       atomic.Uint64      // under which the state was last compared with the store; 0: none
+	unconfirmed  bool               // others have written since the tenure was confirmed; only the writer
 	users        int                // guarded by the workspace's mutex
 }
 

@@ -26,9 +26,13 @@ func (w *world) sends(a sync.Actor, all []sync.Mutation, since uint64, console b
 }
 
 // answered compares an answer with the first one each mutation got.
-func (w *world) answered(all []sync.Mutation, resp *sync.PushResponse) error {
+func (w *world) answered(all []sync.Mutation, how asked, resp *sync.PushResponse) error {
+	w.learns(resp.Head)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if resp.Head < how.known && !how.robbed {
+		return violated("lag", "a push was answered under head %d, %d was known", resp.Head, how.known)
+	}
 	if len(resp.Results) != len(all) {
 		return violated("push", "%d results for %d mutations", len(resp.Results), len(all))
 	}
@@ -92,7 +96,12 @@ func (w *world) forgetLost(before *model) {
 // forgetLost leaves out what the cursors of the lost history covered, and
 // what the server may have forgotten of those that were shown.
 func (p *phone) forgetLost(common uint64) {
-	p.shown = 0
+	clear(p.shown)
+	for cursor, g := range p.given {
+		if g.head > common {
+			delete(p.given, cursor)
+		}
+	}
 	for cursor, covered := range p.reached {
 		if covered > common {
 			delete(p.reached, cursor)

@@ -14,15 +14,20 @@ import (
 // errand is one write by somebody at a desk, or by the server itself.
 type errand struct {
 	actor sync.Actor
+	at    *node // that is asked; nil: any
 	sync.Write
 }
 
 // deskWork does one errand.
-func (w *world) deskWork(ctx context.Context) error {
+func (w *world) deskWork(ctx context.Context) error { return w.deskWorkAt(ctx, nil) }
+
+// deskWorkAt does it at a node.
+func (w *world) deskWorkAt(ctx context.Context, n *node) error {
 	e := w.prepareDesk()
 	if e == nil {
 		return nil
 	}
+	e.at = n
 	return w.write(ctx, e)
 }
 
@@ -35,11 +40,11 @@ func (w *world) write(ctx context.Context, e *errand) error {
 	}
 	const tries = 4
 	for range tries {
-		got, err := w.server.ws.Write(ctx, e.actor, e.Write)
+		got, how, err := ask(w.server, e.at, func(n *node) (*sync.Written, error) { return n.ws.Write(ctx, e.actor, e.Write) })
 		if err == nil {
 			return w.written(e, got)
 		}
-		_ = w.refused("write", err)
+		_ = w.refused("write", how, err)
 		if e.Key == uuid.Nil || !fault.Is(err, fault.Unavailable) {
 			return nil
 		}
@@ -50,6 +55,7 @@ func (w *world) write(ctx context.Context, e *errand) error {
 
 // written notes that a keyed write was acknowledged.
 func (w *world) written(e *errand, got *sync.Written) error {
+	w.learns(got.Rev)
 	if e.Key == uuid.Nil {
 		return nil
 	}
@@ -76,7 +82,7 @@ func (w *world) prepareDesk() *errand {
 	if len(all) == 0 {
 		return nil
 	}
-	e := &errand{sync.Actor{User: who, Name: who}, sync.Write{Cause: sync.Cause{Kind: "api"}, Mutations: all}}
+	e := &errand{actor: sync.Actor{User: who, Name: who}, Write: sync.Write{Cause: sync.Cause{Kind: "api"}, Mutations: all}}
 	if job.system {
 		e.actor, e.Admit = sync.System("simulation"), true
 	}

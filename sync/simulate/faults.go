@@ -15,15 +15,37 @@ type disk struct {
 	bad   bool // calls may fail
 	row   int  // failures without a success between them
 	calls int
-	late  []chan struct{} // appends that have not come yet
-	held  *hold           // for the next append
-	dead  bool            // no append arrives any more
+	late  *stragglers
+	held  *hold // for the next append
+	dead  bool  // no append arrives any more
 	count func(what string)
 }
 
 // mostInARow bounds how often calls fail one after another, so that nobody
 // waits for long.
 const mostInARow = 3
+
+// stragglers are appends that have not come yet, of all nodes: they come with
+// the next append, whoever makes it.
+type stragglers struct {
+	mu   stdsync.Mutex
+	list []chan struct{}
+}
+
+func (s *stragglers) add(ch chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, ch)
+}
+
+func (s *stragglers) come() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ch := range s.list {
+		close(ch)
+	}
+	s.list = nil
+}
 
 // delay is how long a slow call takes.
 const delay = 100 * time.Microsecond
@@ -47,7 +69,7 @@ func (d *disk) plan(call string) faulty.Mode {
 		if d.dead {
 			return faulty.Mode{Kind: faulty.FailBefore}
 		}
-		d.comeLate()
+		d.late.come()
 	}
 	if !d.bad || d.row >= mostInARow || d.rng.IntN(100) < 50 {
 		d.row = 0
@@ -71,18 +93,11 @@ func (d *disk) until(k faulty.Kind) <-chan struct{} {
 	}
 	ch := make(chan struct{})
 	if k == faulty.Late {
-		d.late = append(d.late, ch)
+		d.late.add(ch)
 	} else {
 		time.AfterFunc(delay, func() { close(ch) })
 	}
 	return ch
-}
-
-func (d *disk) comeLate() {
-	for _, ch := range d.late {
-		close(ch)
-	}
-	d.late = nil
 }
 
 // fail begins or ends a time in which calls may fail.

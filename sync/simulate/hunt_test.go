@@ -36,7 +36,7 @@ func keep(t *testing.T, v *simulate.Violation, sabotage simulate.Sabotage, folde
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), longestShrinking)
 	defer cancel()
-	c, err := simulate.Shrink(ctx, simulate.CaseOf(v, sabotage), folder(t))
+	c, err := simulate.Shrink(ctx, simulate.CaseOf(v, sabotage), site(t))
 	if err != nil {
 		t.Errorf("shrink: %v", err)
 	}
@@ -55,7 +55,7 @@ func lengths(seed uint64) int { return []int{50, 150, 300, 300, 600, 1200}[seed%
 // until an interrupt; a failing one is kept. Without it there are three.
 func TestUntilStopped(t *testing.T) {
 	t.Parallel()
-	h := simulate.Hunt{First: 999_996, Seeds: 3, Steps: lengths, Workers: 1, Dir: folder(t)}
+	h := simulate.Hunt{First: 999_996, Seeds: 3, Steps: lengths, Workers: 1, Site: site(t)}
 	ctx := t.Context()
 	if long := os.Getenv("SIMULATE_FOR"); long != "" {
 		var stop context.CancelFunc
@@ -98,7 +98,7 @@ func TestHuntStops(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	h := simulate.Hunt{First: 1, Steps: always(10), Dir: folder(t), Tell: func(played int, _ simulate.Report) {
+	h := simulate.Hunt{First: 1, Steps: always(10), Site: site(t), Tell: func(played int, _ simulate.Report) {
 		if played == 2 {
 			stop()
 		}
@@ -112,7 +112,7 @@ func TestHuntStops(t *testing.T) {
 // played from the file, for want of the rule and nothing else.
 func TestAFailureIsKept(t *testing.T) {
 	t.Parallel()
-	h := simulate.Hunt{First: 1, Steps: lengths, Workers: 2, Dir: folder(t), Sabotage: simulate.NoOutcomes}
+	h := simulate.Hunt{First: 1, Steps: lengths, Workers: 2, Site: site(t), Sabotage: simulate.NoOutcomes}
 	_, _, err := h.Run(t.Context())
 	v, ok := errors.AsType[*simulate.Violation](err)
 	if !ok {
@@ -130,7 +130,7 @@ func TestAFailureIsKept(t *testing.T) {
 	for i := range loaded.Steps { // each is needed
 		fewer := loaded
 		fewer.Steps = slices.Delete(slices.Clone(loaded.Steps), i, i+1)
-		if v, err := fewer.Play(t.Context(), folder(t)); err != nil || v != nil {
+		if v, err := fewer.Play(t.Context(), site(t)); err != nil || v != nil {
 			t.Errorf("without step %v: %v %v", loaded.Steps[i], v, err)
 		}
 	}

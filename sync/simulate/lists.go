@@ -38,9 +38,13 @@ func (w *world) checkList(ctx context.Context, user, kind string) error {
 	if !w.model.active(user) {
 		return nil
 	}
-	got, total, err := w.list(ctx, user, sync.ListRequest{Kind: kind, Limit: 1 + w.rng.IntN(20)})
+	n := w.server.next()
+	got, total, err := w.list(ctx, n, user, sync.ListRequest{Kind: kind, Limit: 1 + w.rng.IntN(20)})
 	if err != nil {
-		return tolerable(w.refused("list of "+kind, err))
+		return tolerable(w.refused("list of "+kind, asked{sole: n == w.server.holder()}, err))
+	}
+	if n.robbed() {
+		return nil // it may lag
 	}
 	if err := w.read(ctx); err != nil { // the list may have begun a day
 		return err
@@ -59,9 +63,9 @@ func (w *world) checkList(ctx context.Context, user, kind string) error {
 }
 
 // list reads a list page by page.
-func (w *world) list(ctx context.Context, user string, req sync.ListRequest) (found []string, total int, err error) {
+func (w *world) list(ctx context.Context, n *node, user string, req sync.ListRequest) (found []string, total int, err error) {
 	for {
-		page, err := w.server.ws.List(ctx, sync.Actor{User: user, Name: user}, req)
+		page, err := n.ws.List(ctx, sync.Actor{User: user, Name: user}, req)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -82,5 +86,21 @@ func (w *world) list(ctx context.Context, user string, req sync.ListRequest) (fo
 	}
 }
 
-// today is the date in the workspace's zone.
-func (w *world) today() string { return w.clock.Now().In(w.model.zone()).Format(time.DateOnly) }
+// today is the date in the workspace's zone at the node whose clock is behind
+// all others, and at the one whose clock is ahead of them.
+func (w *world) today() (earliest, latest string) {
+	for i, n := range w.server.nodes {
+		day := n.now().In(w.model.zone()).Format(time.DateOnly)
+		if i == 0 {
+			earliest, latest = day, day
+		}
+		earliest, latest = min(earliest, day), max(latest, day)
+	}
+	return earliest, latest
+}
+
+// sameDay says whether it is the workspace's date at every node.
+func (w *world) sameDay() bool {
+	earliest, latest := w.today()
+	return w.model.day == earliest && w.model.day == latest
+}

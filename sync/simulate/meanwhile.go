@@ -14,37 +14,42 @@ import (
 // arrives, or a crash loses it: what it was to bring nobody may have seen.
 func (w *world) readMeanwhile(ctx context.Context) error {
 	e := w.prepareDesk()
-	if e == nil || w.server.failing() || w.model.day != w.today() || e.about("workspaceSettings") {
+	if e == nil || w.server.failing() || !w.sameDay() || e.about("workspaceSettings") {
 		return nil // what has to move the date first waits for the append
 	}
 	e.Key = uuid.Nil // nobody asks again
-	h := w.server.disk.hold()
+	n := w.server.holder()
+	if err := w.server.began(ctx); err != nil {
+		return tolerable(err)
+	}
+	e.at = n
+	h := n.disk.hold()
 	written := make(chan error, 1)
 	go func() { written <- w.write(ctx, e) }()
 	select {
 	case err := <-written: // it came to nothing
-		w.server.disk.release(h)
+		n.disk.release(h)
 		return err
 	case <-h.begun:
 	}
 	err := w.pullSome(ctx)
 	if w.chance(60) {
 		w.count("read during an append")
-		w.server.disk.release(h)
+		n.disk.release(h)
 		return errors.Join(err, <-written)
 	}
-	return errors.Join(err, w.loseAppend(ctx, h, written))
+	return errors.Join(err, w.loseAppend(ctx, n, h, written))
 }
 
 // loseAppend is a crash before an append had its effect.
-func (w *world) loseAppend(ctx context.Context, h *hold, written <-chan error) error {
+func (w *world) loseAppend(ctx context.Context, n *node, h *hold, written <-chan error) error {
 	w.logf("crash before it is appended")
 	w.count("append lost in a crash")
-	w.server.disk.die(true)
-	w.server.disk.release(h)
-	err := w.server.crash(ctx)
+	n.disk.die(true)
+	n.disk.release(h)
+	err := w.server.crash(ctx, n)
 	err = errors.Join(err, <-written)
-	w.server.disk.die(false)
+	n.disk.die(false)
 	return err
 }
 

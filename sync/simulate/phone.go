@@ -25,11 +25,13 @@ type phone struct {
 	backup   *device.Memory // a copy of the phone taken earlier
 	skew     time.Duration  // of its clock
 	limit    int            // rows a page
+	at       *node          // that it asks; nil: any
 	rough    bool           // things go wrong on the way
 	offline  int            // until this step
 	late     []latePage
 	reached  map[string]uint64 // by cursor: a lower bound of what it covers
-	shown    uint64            // a lower bound of the greatest cursor shown
+	given    map[string]given  // cursors of the present history
+	shown    map[int]uint64    // by node: a lower bound of the greatest cursor it was shown
 	complete map[string]bool   // cursors that cover exactly that
 	rows     int               // of pages since it was last set to 0
 	reported int               // how often it had to start over
@@ -39,6 +41,12 @@ type phone struct {
 type latePage struct {
 	asked string
 	page  *device.Page
+}
+
+// given is where a cursor comes from.
+type given struct {
+	head   uint64 // under which it was given
+	oldest uint64 // the oldest commit that it may name
 }
 
 // limits of pages that devices ask for; 0 is the server's.
@@ -51,6 +59,7 @@ func newPhone(ctx context.Context, w *world, user string, n int) (*phone, error)
 	p := &phone{
 		w: w, actor: sync.Actor{User: user, Device: fmt.Sprintf("%s-%d", user, n), Name: user},
 		store: device.NewMemory(), reached: map[string]uint64{"": 0}, complete: map[string]bool{},
+		given: map[string]given{}, shown: map[int]uint64{},
 		limit: pick(w, limits), rough: w.chance(50),
 	}
 	p.skew = pick(w, []time.Duration{0, 0, time.Minute, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour})
@@ -118,31 +127,33 @@ func (p *phone) Pull(ctx context.Context, cursor string, limit int) (*device.Pag
 
 // pull asks the server, and keeps what it gave for the checks.
 func (p *phone) pull(ctx context.Context, cursor string, limit int) (*device.Page, error) {
-	known := p.w.model.head
-	page, err := p.w.server.ws.Pull(ctx, p.actor, cursor, limit)
+	page, how, err := ask(p.w.server, p.at, func(n *node) (*sync.Page, error) {
+		page, err := n.ws.Pull(ctx, p.actor, cursor, limit)
+		if err == nil && !page.Reset {
+			p.shown[n.number] = max(p.shown[n.number], p.reached[cursor])
+		}
+		return page, err
+	})
 	if err != nil {
-		return nil, p.w.refused("pull of "+p.actor.Device, err)
+		return nil, p.w.refused("pull of "+p.actor.Device, how, err)
 	}
-	if !page.Reset {
-		p.shown = max(p.shown, p.reached[cursor])
-	}
-	return p.took(cursor, known, page, limit)
+	return p.took(cursor, how, page, limit)
 }
 
 // took notes a page that the server gave, and reads it off the wire.
-func (p *phone) took(cursor string, known uint64, page *sync.Page, limit int) (*device.Page, error) {
+func (p *phone) took(cursor string, how asked, page *sync.Page, limit int) (*device.Page, error) {
 	var out device.Page
 	if err := json.Unmarshal(page.AppendJSON(nil), &out); err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
 	}
-	p.w.logf("  %s at %d gets %s", p.actor.Device, p.reached[cursor], outline(page))
+	p.w.logf("  %s at %d gets %s%s", p.actor.Device, p.reached[cursor], outline(page), how.from())
 	p.note(cursor, page)
 	rows := len(page.Drop) + len(page.Remove) + len(page.Put)
 	p.rows += rows
 	if limit > 0 && rows > limit && cursor != "" && !page.Reset {
 		p.w.complain(violated("pages", "%s asked for %d rows and got %d", p.actor.Device, limit, rows))
 	}
-	p.w.saw(&seenPage{p.actor, known, out})
+	p.w.saw(&seenPage{p.actor, how, out})
 	return &out, nil
 }
 
@@ -160,16 +171,34 @@ func outline(p *sync.Page) string {
 
 // note keeps what the cursor of a page covers at least.
 func (p *phone) note(asked string, page *sync.Page) {
-	covered := p.reached[asked]
+	covered, from := p.reached[asked], p.given[asked]
 	if page.Reset {
 		covered = 0
 		p.w.count("reset")
+		if from.oldest >= p.w.horizon() {
+			p.w.complain(violated("reset", "%s has to start over with a cursor of commit %d, which names none before %d", p.actor.Device, from.head, from.oldest))
+		}
 	}
 	if !page.More {
 		covered = page.Head
 		p.complete[page.Cursor] = true
 	}
 	p.reached[page.Cursor] = max(p.reached[page.Cursor], covered)
+	if _, again := p.given[page.Cursor]; !again {
+		p.given[page.Cursor] = given{page.Head, p.oldest(asked, page)}
+	}
+}
+
+// oldest is the oldest commit that the cursor of a page may name: what it
+// covers, or the target of a first step.
+func (p *phone) oldest(asked string, page *sync.Page) uint64 {
+	if covered := p.reached[page.Cursor]; covered > 0 {
+		return covered
+	}
+	if first := p.given[asked]; first.oldest > 0 && !page.Reset {
+		return first.oldest
+	}
+	return page.Head
 }
 
 // Push implements device.Transport.
@@ -211,13 +240,15 @@ func (p *phone) push(ctx context.Context, req device.PushRequest) (*device.PushR
 	if err := json.Unmarshal(wire, &in); err != nil {
 		return nil, fmt.Errorf("read push: %w", err)
 	}
-	p.w.sends(p.actor, in.Mutations, p.shown, false)
-	resp, err := p.w.server.ws.Push(ctx, p.actor, sync.PushRequest{SentAt: in.SentAt, Mutations: in.Mutations})
-	p.w.logf("  %s pushes %d: %v", p.actor.Device, len(in.Mutations), err)
+	resp, how, err := ask(p.w.server, p.at, func(n *node) (*sync.PushResponse, error) {
+		p.w.sends(p.actor, in.Mutations, p.shown[n.number], false)
+		return n.ws.Push(ctx, p.actor, sync.PushRequest{SentAt: in.SentAt, Mutations: in.Mutations})
+	})
+	p.w.logf("  %s pushes %d: %v%s", p.actor.Device, len(in.Mutations), err, how.from())
 	if err != nil {
-		return nil, p.w.refused("push of "+p.actor.Device, err)
+		return nil, p.w.refused("push of "+p.actor.Device, how, err)
 	}
-	if err := p.w.answered(in.Mutations, resp); err != nil {
+	if err := p.w.answered(in.Mutations, how, resp); err != nil {
 		return nil, err
 	}
 	var out device.PushResponse
@@ -238,13 +269,13 @@ func (p *phone) Report(_ context.Context, r device.Report) error {
 }
 
 // refused turns the engine's error into what a device gets. Only while the
-// store fails may it be the server's own fault.
-func (w *world) refused(what string, err error) error {
+// store fails may it be the fault of the node that holds the seat.
+func (w *world) refused(what string, how asked, err error) error {
 	if v, ok := errors.AsType[*Violation](err); ok {
 		return v
 	}
 	f := fault.Of(err)
-	if f.Code.Status() >= http.StatusInternalServerError && !w.server.failing() {
+	if f.Code.Status() >= http.StatusInternalServerError && how.sole && !w.server.failing() {
 		w.complain(violated("errors", "%s: %v", what, err))
 	}
 	w.mu.Lock()

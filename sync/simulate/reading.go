@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/enroute-field/enroute/device"
@@ -12,7 +13,7 @@ import (
 // seenPage is a page that somebody was given.
 type seenPage struct {
 	actor sync.Actor
-	known uint64 // the head when it was asked for, or an earlier one
+	how   asked
 	page  device.Page
 }
 
@@ -20,6 +21,7 @@ func (w *world) saw(p *seenPage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pages = append(w.pages, p)
+	w.acknowledged = max(w.acknowledged, p.page.Head)
 }
 
 // read brings the model to the head of the journal, and checks on the way
@@ -29,22 +31,26 @@ func (w *world) read(ctx context.Context) error {
 	bad, pages := w.bad, w.pages
 	w.pages = nil
 	w.mu.Unlock()
-	slices.SortStableFunc(pages, func(a, b *seenPage) int { return int(int64(a.page.Head) - int64(b.page.Head)) })
 	if bad != nil {
 		return bad
 	}
 	w.report.Pages += len(pages)
+	slices.SortStableFunc(pages, func(a, b *seenPage) int { return int(int64(a.page.Head) - int64(b.page.Head)) })
+	old, pages := lagging(pages, w.model.head)
 	pages, err := w.checkPages(pages)
 	if err != nil {
 		return err
 	}
-	err = w.server.store.Journal(ctx, workspace, w.model.head+1, 0, func(c *sync.Commit) error {
+	err = w.server.store().Journal(ctx, workspace, w.model.head+1, 0, func(c *sync.Commit) error {
 		if err := w.commit(c); err != nil {
 			return err
 		}
 		pages, err = w.checkPages(pages)
 		return err
 	})
+	if err == nil {
+		err = errors.Join(w.checkOld(ctx, old), w.checkHeads())
+	}
 	if err == nil && len(pages) > 0 {
 		err = violated("append", "%s was given a page of commit %d, the journal ends at %d", pages[0].actor.Device, pages[0].page.Head, w.model.head)
 	}
@@ -63,6 +69,9 @@ func (w *world) checkPages(pages []*seenPage) ([]*seenPage, error) {
 		if seen[p.actor.User] == nil {
 			seen[p.actor.User] = w.model.view(p.actor.User)
 		}
+		if p.page.Head < p.how.known && !p.how.robbed || p.page.Head != w.model.head {
+			return nil, violated("lag", "%s was given a page of head %d, known were %d to %d", p.actor.Device, p.page.Head, p.how.known, w.model.head)
+		}
 		if err := w.checkPage(p, seen[p.actor.User]); err != nil {
 			return nil, err
 		}
@@ -71,12 +80,40 @@ func (w *world) checkPages(pages []*seenPage) ([]*seenPage, error) {
 	return pages, nil
 }
 
-// checkPage: every body was visible to its reader at that rev, at a head that
-// is not older than the request.
-func (w *world) checkPage(p *seenPage, view map[sync.Key]*doc) error {
-	if p.page.Head < p.known || p.page.Head != w.model.head {
-		return violated("leak", "%s was given a page of head %d, known were %d to %d", p.actor.Device, p.page.Head, p.known, w.model.head)
+// lagging takes out, of pages sorted by head, those of robbed nodes that are
+// of an earlier head than the model.
+func lagging(pages []*seenPage, head uint64) (old, others []*seenPage) {
+	for _, p := range pages {
+		if p.how.robbed && p.page.Head < head {
+			old = append(old, p)
+		} else {
+			others = append(others, p)
+		}
 	}
+	return old, others
+}
+
+// checkOld checks pages of earlier heads, sorted by them, against the journal
+// up to there.
+func (w *world) checkOld(ctx context.Context, pages []*seenPage) error {
+	for _, p := range pages {
+		w.count("read at a robbed node")
+		if w.past == nil || w.past.head > p.page.Head {
+			w.past = newModel()
+		}
+		err := w.server.store().Journal(ctx, workspace, w.past.head+1, p.page.Head, w.past.apply)
+		if err != nil {
+			return err
+		}
+		if err := w.checkPage(p, w.past.view(p.actor.User)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPage: every body was visible to its reader at that rev.
+func (w *world) checkPage(p *seenPage, view map[sync.Key]*doc) error {
 	for i := range p.page.Put {
 		w.report.Bodies++
 		got := &p.page.Put[i]

@@ -30,9 +30,12 @@ func (s *Step) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
-// Steps are the first n that a seed draws.
-func Steps(seed uint64, n int) []Step {
+// Steps are the first n that a seed draws, for a server of so many nodes.
+func Steps(seed uint64, n, nodes int) []Step {
 	all := acts()
+	if nodes > 1 {
+		all = append(all, actsOfMany()...)
+	}
 	total := 0
 	for _, a := range all {
 		total += a.weight
@@ -59,6 +62,7 @@ const (
 	forSteps = iota
 	forActs
 	forDisk
+	forRoutes
 )
 
 // source of chance for one step of a seed.
@@ -109,9 +113,19 @@ func acts() []act {
 	}
 }
 
+// actsOfMany are those that need several nodes.
+func actsOfMany() []act {
+	return []act{
+		{"hand over", 4, (*world).handOver},
+		{"steal", 5, (*world).steal},
+		{"late holder", 3, (*world).lateHolder},
+		{"look at heads", 4, (*world).lookAtHeads},
+	}
+}
+
 // take one step.
 func (w *world) take(ctx context.Context, s Step) error {
-	for _, a := range acts() {
+	for _, a := range append(acts(), actsOfMany()...) {
 		if a.name == s.Do {
 			return a.do(w, ctx)
 		}

@@ -12,7 +12,7 @@ import (
 func TestHistoriesRepeat(t *testing.T) {
 	t.Parallel()
 	for seed := uint64(1); seed <= 2; seed++ {
-		steps := oneByOne(Steps(seed, 80))
+		steps := oneByOne(Steps(seed, 80, 1))
 		whole := lines(t, seed, steps)
 		if again := lines(t, seed, steps); !slices.Equal(whole, again) {
 			t.Errorf("seed %d: line %d differs when it is played again", seed, common(whole, again))
@@ -32,7 +32,7 @@ func lines(t *testing.T, seed uint64, steps []Step) []string {
 		dir = t.TempDir()
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	w, err := newWorld(t.Context(), Config{Seed: seed, Steps: steps, Dir: dir})
+	w, err := newWorld(t.Context(), Config{Seed: seed, Steps: steps, Site: Site{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,10 +21,8 @@ import (
 type Config struct {
 	Seed  uint64
 	Steps []Step // Steps draws them
-	// Dir is where the run makes a folder of its own for the store's files; a
-	// fast one serves best, for nothing here depends on what survives a loss
-	// of power.
-	Dir string
+	Nodes int    // of the server, over one store; 0: one
+	Site
 	// Sabotage leaves out a rule, to prove that it is noticed.
 	Sabotage Sabotage
 }
@@ -86,6 +84,7 @@ type Violation struct {
 	Property string
 	Detail   string
 	Seed     uint64
+	Nodes    int      // of the server
 	Step     int      // at which it was noticed
 	Taken    []Step   // up to that one
 	History  []string // what was done, step by step
@@ -113,7 +112,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	taken, err := w.play(ctx)
 	if v, ok := errors.AsType[*Violation](err); ok {
-		v.Seed, v.Step, v.Taken, v.History = cfg.Seed, w.step, taken, w.history
+		v.Seed, v.Nodes, v.Step, v.Taken, v.History = cfg.Seed, cfg.Nodes, w.step, taken, w.history
 	} else if err != nil {
 		err = fmt.Errorf("seed %d, step %d: %w", cfg.Seed, w.step, err)
 	}
@@ -126,6 +125,9 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 func (w *world) play(ctx context.Context) ([]Step, error) {
 	for i, s := range w.cfg.Steps {
 		w.begin(s.Number)
+		if err := w.server.tell(ctx, s.Number); err != nil {
+			return w.cfg.Steps[:i+1], err
+		}
 		if err := w.take(ctx, s); err != nil {
 			return w.cfg.Steps[:i+1], err
 		}
@@ -146,7 +148,7 @@ const theEnd = 9999
 func (w *world) begin(n int) {
 	w.step, w.values = n, 0
 	w.rng = source(w.cfg.Seed, forActs, n)
-	w.server.disk.begin(source(w.cfg.Seed, forDisk, n))
+	w.server.begin(n)
 }
 
 // finish brings everybody together and looks at the whole store.

@@ -107,11 +107,18 @@ func (w *world) repeatOldWork(ctx context.Context) error {
 	w.count("old mutation again")
 	all := []sync.Mutation{s.Mutation}
 	w.sends(s.actor, all, s.since, false)
-	resp, err := w.server.ws.Push(ctx, s.actor, sync.PushRequest{SentAt: w.clock.Now(), Mutations: all})
+	resp, how, err := w.push(ctx, s.actor, all)
 	if err != nil {
-		return tolerable(w.refused("repetition", err))
+		return tolerable(w.refused("repetition", how, err))
 	}
-	return w.answered(all, resp)
+	return w.answered(all, how, resp)
+}
+
+// push by hand.
+func (w *world) push(ctx context.Context, a sync.Actor, all []sync.Mutation) (*sync.PushResponse, asked, error) {
+	return ask(w.server, nil, func(n *node) (*sync.PushResponse, error) {
+		return n.ws.Push(ctx, a, sync.PushRequest{SentAt: w.clock.Now(), Mutations: all})
+	})
 }
 
 // reuseID sends something else under the id of an old mutation.
@@ -124,9 +131,9 @@ func (w *world) reuseID(ctx context.Context) error {
 	w.count("mutation id reused")
 	other := s.Mutation
 	other.Set = sync.Fields{"note": w.value()}
-	resp, err := w.server.ws.Push(ctx, s.actor, sync.PushRequest{SentAt: w.clock.Now(), Mutations: []sync.Mutation{other}})
+	resp, how, err := w.push(ctx, s.actor, []sync.Mutation{other})
 	if err != nil {
-		return tolerable(w.refused("reuse", err))
+		return tolerable(w.refused("reuse", how, err))
 	}
 	if e := resp.Results[0].Error; e == nil || e.Code != fault.MutationIDReused {
 		return violated("once", "the id of %s %s with another content was answered %+v", s.Op, s.Key(), resp.Results[0])
@@ -144,7 +151,8 @@ func (w *world) foreignCursor(ctx context.Context) error {
 	w.logf("%s shows the cursor of %s", to.actor.Device, from.actor.Device)
 	w.count("foreign cursor")
 	for _, c := range []string{cursor, cursor[1:], cursor + "A", "?"} {
-		if _, err := w.server.ws.Pull(ctx, to.actor, c, 0); !fault.Is(err, fault.BadCursor) && !w.server.failing() {
+		_, _, err := ask(w.server, nil, func(n *node) (*sync.Page, error) { return n.ws.Pull(ctx, to.actor, c, 0) })
+		if !fault.Is(err, fault.BadCursor) && !w.server.failing() {
 			return violated("access", "%s showed the cursor %q of %s: %v", to.actor.Device, c, from.actor.Device, err)
 		}
 	}
@@ -153,9 +161,10 @@ func (w *world) foreignCursor(ctx context.Context) error {
 
 // diskTrouble lets calls to the store fail for some steps.
 func (w *world) diskTrouble(context.Context) error {
-	on := !w.server.failing()
-	w.logf("disk trouble: %v", on)
-	w.server.disk.fail(on)
+	n := w.someNode()
+	on := !n.disk.failing()
+	w.logf("disk trouble at %v: %v", n, on)
+	n.disk.fail(on)
 	return nil
 }
 
@@ -166,10 +175,10 @@ func (w *world) sweep(ctx context.Context) error {
 		w.logf("half a year passes")
 		w.clock.advance(183 * 24 * time.Hour)
 	}
-	n, err := w.server.ws.Sweep(ctx)
+	n, how, err := ask(w.server, nil, func(n *node) (int, error) { return n.ws.Sweep(ctx) })
 	w.logf("%d rejections are swept", n)
 	if err != nil {
-		return tolerable(w.refused("sweep", err))
+		return tolerable(w.refused("sweep", how, err))
 	}
 	if n > 0 {
 		w.count("rejections swept")
@@ -178,10 +187,22 @@ func (w *world) sweep(ctx context.Context) error {
 }
 
 func (w *world) evict(ctx context.Context) error {
-	w.logf("evict")
+	n := w.someNode()
+	w.logf("evict at %v", n)
 	w.count("eviction")
-	w.server.disk.fail(false)
-	return w.server.ws.Evict(ctx)
+	n.disk.fail(false)
+	if w.server.many() {
+		n.forgets() // others may have noted less
+	}
+	return n.ws.Evict(ctx)
+}
+
+// someNode is one of the server's.
+func (w *world) someNode() *node {
+	if w.server.many() {
+		return pick(w, w.server.nodes)
+	}
+	return w.server.holder()
 }
 
 func (w *world) restart(ctx context.Context) error {
@@ -197,9 +218,10 @@ func (w *world) restart(ctx context.Context) error {
 }
 
 func (w *world) crash(ctx context.Context) error {
-	w.logf("crash")
+	n := w.someNode()
+	w.logf("crash of %v", n)
 	w.count("crash")
-	return w.server.crash(ctx)
+	return w.server.crash(ctx, n)
 }
 
 func (w *world) backup(ctx context.Context) error {
@@ -209,11 +231,11 @@ func (w *world) backup(ctx context.Context) error {
 
 // restore puts an earlier copy back, and begins the model anew.
 func (w *world) restore(ctx context.Context) error {
-	if w.server.backups == 0 || !w.chance(60) {
+	if w.server.copies == 0 || !w.chance(60) {
 		return nil
 	}
 	before := w.model
-	n := w.server.backups
+	n := w.server.copies
 	if w.chance(20) {
 		n = 1 + w.rng.IntN(n) // mostly the newest, else the company never grows
 	}
@@ -224,6 +246,7 @@ func (w *world) restore(ctx context.Context) error {
 	if err := w.read(ctx); err != nil {
 		return err
 	}
+	w.acknowledged, w.past = w.model.head, nil
 	common := before.common(w.model)
 	w.logf("restore of %d, head was %d, in common %d", w.model.head, before.head, common)
 	if common < before.head {

@@ -64,14 +64,14 @@ func (w *world) followLive(ctx context.Context) error {
 	}
 	w.logf("%s follows live", p.actor.Device)
 	w.count("live")
-	asked := p.dev.Condition().Cursor
-	s, err := w.server.ws.Live(ctx, p.actor, asked)
+	cursor := p.dev.Condition().Cursor
+	s, err := w.server.holder().ws.Live(ctx, p.actor, cursor)
 	if err != nil {
-		return tolerable(w.refused("live", err))
+		return tolerable(w.refused("live", asked{sole: true}, err))
 	}
 	defer s.Close()
 	for range 3 {
-		if asked, err = w.catchUpLive(ctx, p, s, asked); err != nil || asked == "" {
+		if cursor, err = w.catchUpLive(ctx, p, s, cursor); err != nil || cursor == "" {
 			return err
 		}
 		if err := w.deskWork(ctx); err != nil {
@@ -87,7 +87,7 @@ func (w *world) followLive(ctx context.Context) error {
 // catchUpLive reads the stream until the device equals the view: as long as
 // it does not, there must be a page. It returns the newest cursor, "" if the
 // stream has ended.
-func (w *world) catchUpLive(ctx context.Context, p *phone, s *sync.Stream, asked string) (string, error) {
+func (w *world) catchUpLive(ctx context.Context, p *phone, s *sync.Stream, cursor string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, liveDeadline)
 	defer cancel()
 	for w.compareOne(p) != nil {
@@ -101,20 +101,20 @@ func (w *world) catchUpLive(ctx context.Context, p *phone, s *sync.Stream, asked
 		if err != nil {
 			return "", fmt.Errorf("live stream of %s: %w", p.actor.Device, err)
 		}
-		in, err := p.took(asked, w.model.head, page, 0)
+		in, err := p.took(cursor, asked{known: w.model.head}, page, 0)
 		if err != nil {
 			return "", err
 		}
-		if err := p.receive(ctx, asked, in); err != nil {
+		if err := p.receive(ctx, cursor, in); err != nil {
 			return "", err
 		}
 		if p.dev.Condition().Cursor != in.Cursor {
 			return "", nil // a late page was quicker
 		}
-		asked = in.Cursor
+		cursor = in.Cursor
 		if err := w.read(ctx); err != nil {
 			return "", err
 		}
 	}
-	return asked, nil
+	return cursor, nil
 }

@@ -35,9 +35,13 @@ type world struct {
 	pages   []*seenPage                  // given since the journal was last read
 	report  Report
 	history []string
+	heads   []sync.Head // that nodes had since the journal was last read
+	past    *model      // the journal up to an earlier commit
 	step    int
-	values  int  // unique values handed out in this step
-	calm    bool // nothing goes wrong on the way
+	// acknowledged is the newest head that anybody was told of.
+	acknowledged uint64
+	values       int  // unique values handed out in this step
+	calm         bool // nothing goes wrong on the way
 
 	mu  stdsync.Mutex // guards sent, pages, report, history and bad: requests run at once
 	bad error         // what a request found out
@@ -89,7 +93,7 @@ func newWorld(ctx context.Context, cfg Config) (*world, error) {
 	if w.server, err = newServer(ctx, w, registry); err != nil {
 		return nil, err
 	}
-	_, err = w.server.engine.Create(ctx, workspace, sync.Write{Cause: sync.Cause{Kind: "system", Ref: "setup"}, Mutations: w.founding(), Admit: true})
+	_, err = w.server.holder().engine.Create(ctx, workspace, sync.Write{Cause: sync.Cause{Kind: "system", Ref: "setup"}, Mutations: w.founding(), Admit: true})
 	if err != nil {
 		return nil, fmt.Errorf("found the company: %w", err)
 	}
