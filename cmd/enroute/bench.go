@@ -86,8 +86,8 @@ func (m *Main) benchOptions(args []string) (*bench.Options, *config.Config, erro
 func (m *Main) benchFolder(cfg *config.Config) bench.Opener {
 	return func(ctx context.Context, dir string) (*sync.Engine, *auth.Service, func(context.Context) error, error) {
 		c := *cfg
-		c.Data = dir
-		b, err := openBackend(ctx, &c, time.Now, m.logger(&c))
+		c.Data, c.Store = dir, ""
+		b, err := openBackend(ctx, &c, tool, time.Now, m.logger(&c))
 		if err != nil {
 			return nil, nil, nil, err
 		}
