@@ -69,6 +69,16 @@ func (s *Service) Login(ctx context.Context, req LoginRequest) (*Session, error)
 	return s.open(ctx, acc, req.Device)
 }
 
+// Opens says whether the password is the account's. Nobody is signed in, and
+// nothing counts as an attempt.
+func (s *Service) Opens(ctx context.Context, req LoginRequest) (bool, error) {
+	_, err := s.authenticate(ctx, &req)
+	if fault.Is(err, fault.BadCredentials) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // account is what is known about whoever signs in; the zero account is nobody.
 type account struct {
 	ws            *sync.Workspace

@@ -36,6 +36,36 @@ func TestLoginSaysWhoAndWhere(t *testing.T) {
 	}
 }
 
+// To try a password is no sign-in, and cannot lock anybody out.
+func TestOpensLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Limits{AccountFailures: 2})
+	before, err := w.ws.Head(t.Context())
+	w.ok(err)
+	for _, c := range []struct {
+		workspace, email, password string
+		opens                      bool
+	}{
+		{"demo", "tess@demo.example", password, true},
+		{"demo", "tess@demo.example", "another one", false},
+		{"demo", "tess@demo.example", "and another", false},
+		{"demo", "tess@demo.example", "and a third", false},
+		{"demo", "nobody@demo.example", password, false},
+		{"nowhere", "tess@demo.example", password, false},
+	} {
+		got, err := w.auth.Opens(t.Context(), LoginRequest{Workspace: c.workspace, Email: c.email, Password: c.password})
+		if err != nil || got != c.opens {
+			t.Errorf("%+v: %v, %v", c, got, err)
+		}
+	}
+	after, err := w.ws.Head(t.Context())
+	w.ok(err)
+	if after != before {
+		t.Errorf("the head went from %d to %d", before.Number, after.Number)
+	}
+	w.signIn(tech, "phone-1")
+}
+
 func TestConsoleHasNoDevice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Limits{})

@@ -97,6 +97,6 @@ func (c *Cluster) buried(name string) {
 	})
 	c.seats.Clear()
 	c.mu.Unlock()
-	c.o.Logger.Error("this node was taken for dead", "node", name, "lost", len(lost))
+	c.o.Logger.Warn("this node was taken for dead", "node", name, "lost", len(lost))
 	c.tell(c.o.Lost, lost...)
 }

@@ -195,3 +195,36 @@ func TestFrozenRival(t *testing.T) {
 		}
 	})
 }
+
+// When the ledger is away for everybody, as while its servers elect a primary,
+// nobody is taken for dead: all is as before when it is back. Who died
+// meanwhile is replaced within a term from then.
+func TestLedgerAwayForAll(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b, dead := w.join("http://a"), w.join("http://b"), w.join("http://c")
+		a.locates("w1", "")
+		b.locates("w2", "")
+		dead.locates("w3", "")
+		for range 5 {
+			for _, n := range []*node{a, b, dead} {
+				n.link.Cut()
+			}
+			pass(term * 6 / 5)
+			a.link.Trouble(nil) // one is a little sooner
+			pass(term / 4)
+			b.link.Trouble(nil)
+			pass(term / 2)
+			a.holds(true, "w1", "the ledger is back")
+			b.holds(true, "w2", "the ledger is back")
+		}
+		pass(term / 2)
+		if !a.Held("w3") && !b.Held("w3") {
+			w.Error("the dead node was not replaced")
+		}
+		for _, n := range []*node{a, b} {
+			if lost := n.noted(&n.lost); len(lost) > 0 {
+				w.Errorf("lost %v", lost)
+			}
+		}
+	})
+}

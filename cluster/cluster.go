@@ -70,6 +70,7 @@ type Cluster struct {
 	flights   map[string]*flight
 	locations map[string]location
 	sightings map[string]sighting
+	looked    instant       // end of the last reading of the entries
 	orphans   map[Seat]bool // that the last sweep left to others
 }
 
@@ -92,7 +93,7 @@ func Join(ctx context.Context, o Options) (*Cluster, error) {
 		o.clock = now
 	}
 	c := &Cluster{
-		o: o, swept: make(chan struct{}, 1),
+		o: o, looked: o.clock(), swept: make(chan struct{}, 1),
 		flights: map[string]*flight{}, locations: map[string]location{},
 		sightings: map[string]sighting{}, orphans: map[Seat]bool{},
 	}

@@ -20,7 +20,8 @@
 //     beat that failed none, even if it had its effect.
 //   - A rival removes an entry whose beat it has seen unchanged for 3T/4, from
 //     the end of the reading that first showed it, and only if the beat is
-//     still that one. What it saw had been written after the start of that
+//     still that one. Time in which it could not read the ledger does not
+//     count: nobody may have been able to beat. What it saw had been written after the start of that
 //     beat, so 3T/4 later the node's belief is over. The difference is there
 //     for clocks that run at rates up to a tenth apart.
 //   - A seat is taken from another node only if that node's entry was not

@@ -54,7 +54,7 @@ func (c *Cluster) adopt(s Seat) {
 func (c *Cluster) stolen(seats map[string]Seat) {
 	for workspace, s := range seats {
 		if c.seats.CompareAndDelete(workspace, s) {
-			c.o.Logger.Error("a seat was taken away", "workspace", workspace)
+			c.o.Logger.Warn("a seat was taken away", "workspace", workspace)
 			c.tell(c.o.Lost, workspace)
 		}
 	}

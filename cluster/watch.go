@@ -8,7 +8,7 @@ import (
 // sighting is an entry as this node has seen it.
 type sighting struct {
 	Node
-	since instant // end of the reading that first showed this beat
+	silent time.Duration // for how long it was seen with this beat, at least
 }
 
 // watch looks at all entries, buries those that stand still, and says when to
@@ -38,17 +38,19 @@ func (c *Cluster) look(ctx context.Context) (map[string]Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := c.o.clock()
 	out := make(map[string]Node, len(nodes))
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	watched := c.watched()
 	before := c.sightings
 	c.sightings = make(map[string]sighting, len(nodes))
 	for _, n := range nodes {
 		out[n.ID] = n
 		s, known := before[n.ID]
-		if !known || s.Beat < n.Beat {
-			s = sighting{Node: n, since: seen}
+		if known && s.Beat >= n.Beat {
+			s.silent += watched
+		} else {
+			s = sighting{Node: n}
 		}
 		c.sightings[n.ID] = s
 	}
@@ -58,6 +60,15 @@ func (c *Cluster) look(ctx context.Context) (map[string]Node, error) {
 		}
 	}
 	return out, nil
+}
+
+// watched is the time since the last look that counts as having watched: while
+// the ledger could not be read, others may not have been able to write it, and
+// all would bury all when it is back.
+func (c *Cluster) watched() time.Duration {
+	at := c.o.clock()
+	defer func() { c.looked = at }()
+	return min(at.atLeast(c.looked), c.o.auditEvery())
 }
 
 // vanished wakes whoever takes the seats of dead nodes.
@@ -77,7 +88,7 @@ func (c *Cluster) due(n Node) time.Duration {
 	if !stands || s.Beat != n.Beat || n.ID == c.self.ID {
 		return c.o.watchEvery()
 	}
-	return s.buryAfter() - c.o.clock().atLeast(s.since)
+	return s.buryAfter() - s.silent
 }
 
 func (c *Cluster) bury(ctx context.Context, n Node) {

@@ -64,6 +64,12 @@ func Seed(ctx context.Context, engine *sync.Engine, a *auth.Service, o Options) 
 	return true, nil
 }
 
+// Seeded says whether there is nothing for Seed to do.
+func Seeded(ctx context.Context, engine *sync.Engine) (bool, error) {
+	_, begun, err := state(ctx, engine, time.Unix(1, 0))
+	return err == nil && begun.IsZero(), err
+}
+
 // state finds the workspace (nil if there is none) and when its seeding began,
 // by which the same company is made again. The zero time means that there is
 // nothing to do: the accounts, which come last, are there.

@@ -5,22 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
+	stdsync "sync"
 	"time"
 
 	"github.com/enroute-field/enroute/auth"
 	"github.com/enroute-field/enroute/clients"
+	"github.com/enroute-field/enroute/cluster"
 	"github.com/enroute-field/enroute/company"
 	"github.com/enroute-field/enroute/config"
-	"github.com/enroute-field/enroute/store/sqlite"
 	"github.com/enroute-field/enroute/sync"
 	"github.com/enroute-field/enroute/tasks"
 )
-
-// database is the file in the data folder.
-const database = "enroute.db"
 
 // newRegistry lists the kinds of documents this program knows.
 func newRegistry() (*sync.Registry, error) {
@@ -31,34 +27,23 @@ func newRegistry() (*sync.Registry, error) {
 	return r, nil
 }
 
-// openStore opens the database, and makes it where there is none. A folder
-// that another process has open is refused. failed hears of a disk after whose
-// failure only a new start helps.
-func openStore(ctx context.Context, cfg *config.Config, registry *sync.Registry, log *slog.Logger, failed func(error)) (*sqlite.Store, error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
-	}
-	s, err := sqlite.Open(ctx, filepath.Join(cfg.Data, database), registry, sqlite.Options{Logger: log, Failed: failed})
-	if err != nil {
-		return nil, fmt.Errorf("open the data folder %s: %w", cfg.Data, err)
-	}
-	return s, nil
-}
-
 // backend is everything of the server but the part that listens: what serve
-// and the commands that work on a data folder share.
+// and the commands that work on a store share.
 type backend struct {
 	registry *sync.Registry
-	store    *sqlite.Store
+	store    *storage
 	engine   *sync.Engine
+	cluster  *cluster.Cluster  // nil: no other process has the store
+	releases stdsync.WaitGroup // of idle workspaces
 	auth     *auth.Service
 	receipts *tasks.Receipts
 	failed   <-chan error                  // gives the error after which only a new start helps
 	stops    []func(context.Context) error // in the order of starting
 }
 
-// openBackend starts it. What was started is stopped again if something fails.
-func openBackend(ctx context.Context, cfg *config.Config, clock func() time.Time, log *slog.Logger) (*backend, error) {
+// openBackend starts it, as the node with that address ("" is none) if there
+// can be several. What was started is stopped again if something fails.
+func openBackend(ctx context.Context, cfg *config.Config, address string, clock func() time.Time, log *slog.Logger) (*backend, error) {
 	registry, err := newRegistry()
 	if err != nil {
 		return nil, err
@@ -70,13 +55,18 @@ func openBackend(ctx context.Context, cfg *config.Config, clock func() time.Time
 	}
 	b := &backend{registry: registry, store: store, failed: failed}
 	b.onStop(func(context.Context) error { return store.Close() })
-	b.engine = sync.New(sync.Options{
+	b.onStop(b.leave)
+	o := sync.Options{
 		Store: store, Registry: registry, Clock: clock, Logger: log,
 		BodyCache: cfg.BodyCache, IdleAfter: cfg.IdleAfter,
 		Presented: func(workspace string, actor sync.Actor, number uint64) {
 			b.receipts.Presented(workspace, actor, number)
 		},
-	})
+	}
+	if store.ledger != nil {
+		o.Tenure, o.Evicted = b.tenure, b.evicted(log)
+	}
+	b.engine = sync.New(o)
 	b.onStop(b.engine.Close)
 	b.receipts = tasks.NewReceipts(b.engine, clock, log)
 	b.onStop(b.receipts.Stop)
@@ -87,6 +77,9 @@ func openBackend(ctx context.Context, cfg *config.Config, clock func() time.Time
 		},
 	})
 	b.onStop(b.auth.Close)
+	if err := b.join(ctx, cfg, address, log); err != nil { // last: from here on it may be given workspaces
+		return nil, b.stopAfter(ctx, cfg.ShutdownGrace, err)
+	}
 	return b, nil
 }
 

@@ -88,7 +88,7 @@ func (m *Main) benchFolder(cfg *config.Config) bench.Opener {
 	return func(ctx context.Context, dir string) (*sync.Engine, *auth.Service, func(context.Context) error, error) {
 		c := *cfg
 		c.Data, c.Store = dir, ""
-		b, err := openBackend(ctx, &c, time.Now, m.logger(&c))
+		b, err := openBackend(ctx, &c, tool, time.Now, m.logger(&c))
 		if err != nil {
 			return nil, nil, nil, err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/enroute-field/enroute/auth"
 	"github.com/enroute-field/enroute/company"
+	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -45,6 +46,21 @@ func (b *backend) found(ctx context.Context, f founding) (*founded, error) {
 		return nil, err
 	}
 	return &founded{workspace: f.workspace, email: f.email, password: password}, nil
+}
+
+// create is found in a store that others may be serving.
+func (b *backend) create(ctx context.Context, f founding) (*founded, error) {
+	there, err := b.exists(ctx, f.workspace)
+	if err != nil {
+		return nil, fmt.Errorf("look for the workspace: %w", err)
+	}
+	if there {
+		return nil, fault.New(fault.ValueTaken, "field", "workspace", "other", f.workspace)
+	}
+	if err := b.claim(ctx, f.workspace); err != nil {
+		return nil, err
+	}
+	return b.found(ctx, f)
 }
 
 // first is the first commit of the workspace.

@@ -40,7 +40,7 @@ type importing struct {
 const batchRows = 200
 
 func (m *Main) importClients(ctx context.Context, args []string) (err error) {
-	f := m.flags("import clients FILE.csv [flags]", importHelp(), "data", "log-level", "log-format", "shutdown-grace")
+	f := m.flags("import clients FILE.csv [flags]", importHelp(), "data", "store", "log-level", "log-format", "shutdown-grace")
 	var o importFlags
 	o.bind(f)
 	cfg, given, err := f.parse(args, 2)

@@ -22,13 +22,16 @@ func (m *Main) openSink(ctx context.Context, cfg *config.Config, o *importFlags,
 	if o.url != "" {
 		return signIn(ctx, o, file)
 	}
-	b, err := openBackend(ctx, cfg, m.Clock, m.logger(cfg))
+	b, err := openBackend(ctx, cfg, tool, m.Clock, m.logger(cfg))
 	if err != nil {
 		return nil, err
 	}
 	w, err := b.engine.Open(ctx, o.workspace)
 	if fault.Is(err, fault.NotFound) {
 		err = fmt.Errorf("there is no workspace %q", o.workspace)
+	}
+	if err == nil {
+		err = b.claim(ctx, o.workspace)
 	}
 	if err != nil {
 		return nil, b.stopAfter(ctx, cfg.ShutdownGrace, err)

@@ -66,6 +66,8 @@ type program struct {
 	stderr *output
 	stop   context.CancelFunc
 	code   chan int
+	// answers gives the URL once it does.
+	answers chan string
 }
 
 // run runs the program to its end; a server that starts is stopped at once.
@@ -82,25 +84,39 @@ func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 // serve starts the program and waits until it answers.
 func serve(t *testing.T, environ []string, args ...string) *program {
 	t.Helper()
+	p := begin(t, environ, args...)
+	if !p.ready() {
+		t.FailNow()
+	}
+	return p
+}
+
+// begin starts the program.
+func begin(t *testing.T, environ []string, args ...string) *program {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	p := &program{t: t, stdout: &output{}, stderr: &output{}, stop: stop, code: make(chan int, 1)}
-	ready := make(chan string, 1)
+	p := &program{t: t, stdout: &output{}, stderr: &output{}, stop: stop, code: make(chan int, 1), answers: make(chan string, 1)}
 	m := Main{
 		Args: append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), Environ: environ,
-		Stdout: p.stdout, Stderr: p.stderr, Clock: time.Now, Ready: func(url string) { ready <- url },
+		Stdout: p.stdout, Stderr: p.stderr, Clock: time.Now, Ready: func(url string) { p.answers <- url },
 	}
 	go func() { p.code <- m.Run(ctx) }()
-	select {
-	case p.url = <-ready:
-	case code := <-p.code:
-		stop()
-		t.Fatalf("it ended with %d:\n%s", code, p.stderr)
-	case <-time.After(patience):
-		stop()
-		t.Fatalf("it does not start:\n%s", p.stderr)
-	}
 	t.Cleanup(func() { p.stop() })
 	return p
+}
+
+// ready waits until the program answers.
+func (p *program) ready() bool {
+	p.t.Helper()
+	select {
+	case p.url = <-p.answers:
+		return true
+	case code := <-p.code:
+		p.t.Errorf("it ended with %d:\n%s", code, p.stderr)
+	case <-time.After(patience):
+		p.t.Errorf("it does not start:\n%s", p.stderr)
+	}
+	return false
 }
 
 // end stops the program and gives its exit code.

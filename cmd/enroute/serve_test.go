@@ -100,6 +100,25 @@ func TestDemoIsNotOpenedWithThePublishedPassword(t *testing.T) {
 	}
 }
 
+// TestPortThatIsTaken: a first start that cannot listen makes nothing. Else
+// nobody would ever hear the administrator's password.
+func TestPortThatIsTaken(t *testing.T) {
+	t.Parallel()
+	other := serve(t, nil, "--data", t.TempDir())
+	data := t.TempDir()
+	_, errs, code := run(t, "serve", "--data", data, "--listen", strings.TrimPrefix(other.url, "http://"))
+	if code != exitFailed || !strings.Contains(errs, "address already in use") {
+		t.Errorf("exit code %d:\n%s", code, errs)
+	}
+	p := serve(t, nil, "--data", data)
+	p.login(credentials(t, p.stdout.String()))
+	for _, p := range []*program{p, other} {
+		if p.end() != exitOK {
+			t.Errorf("it did not end well:\n%s", p.stderr)
+		}
+	}
+}
+
 func TestOneServerPerFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

@@ -20,8 +20,10 @@ func (m *Main) verify(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(cfg.Data, database)); err != nil {
-		return fmt.Errorf("find the database: %w", err) // opening it would make one
+	if cfg.Store == "" {
+		if _, err := os.Stat(filepath.Join(cfg.Data, database)); err != nil {
+			return fmt.Errorf("find the database: %w", err) // opening it would make one
+		}
 	}
 	registry, err := newRegistry()
 	if err != nil {

@@ -7,12 +7,15 @@ import (
 	"github.com/enroute-field/enroute/internal/fault"
 )
 
-// workspace creates one. It works on the data folder itself, which is refused
-// while a server has it open.
+// tool is the address of a process that serves nobody.
+const tool = ""
+
+// workspace creates one. It works on the store itself: on a data folder only
+// while no server has it open, on a database also while nodes serve it.
 func (m *Main) workspace(ctx context.Context, args []string) (err error) {
 	f := m.flags("workspace create NAME [flags]",
-		"Makes a workspace for another company, while no server runs on the data folder.\nNAME is 1 to 64 of a-z, 0-9 and -; it is what people sign in to.",
-		"data", "log-level", "log-format")
+		"Makes a workspace for another company: on a data folder while no server runs on it, on a store\nof several nodes at any time. NAME is 1 to 64 of a-z, 0-9 and -; it is what people sign in to.",
+		"data", "store", "log-level", "log-format")
 	var o founding
 	f.StringVar(&o.name, "name", "", "`NAME` of the company as people see it; otherwise that of the workspace")
 	f.StringVar(&o.email, "admin-email", "", "`ADDRESS` the first administrator signs in with; otherwise admin@NAME.example")
@@ -24,13 +27,13 @@ func (m *Main) workspace(ctx context.Context, args []string) (err error) {
 	if given[0] != "create" {
 		return usageError{"usage: enroute " + f.Name()}
 	}
-	b, err := openBackend(ctx, cfg, m.Clock, m.logger(cfg))
+	b, err := openBackend(ctx, cfg, tool, m.Clock, m.logger(cfg))
 	if err != nil {
 		return err
 	}
 	defer func() { err = b.stopAfter(ctx, cfg.ShutdownGrace, err) }()
 	o.workspace = given[1]
-	made, err := b.found(ctx, o)
+	made, err := b.create(ctx, o)
 	if fault.Is(err, fault.ValueTaken) {
 		return fmt.Errorf("there is a workspace %s already", o.workspace)
 	}
