@@ -16,7 +16,7 @@ import (
 func BenchmarkAppend(b *testing.B) {
 	for _, together := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("together-%d", together), func(b *testing.B) {
-			s := open(b, mongotest.Database(b))
+			s := opened(b, mongotest.Database(b))
 			head := sync.Head{}
 			for n := 0; b.Loop(); n++ {
 				commits := follow(head, together)
@@ -28,7 +28,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	for _, workspaces := range []int{8, 64} {
 		b.Run(fmt.Sprintf("workspaces-%d", workspaces), func(b *testing.B) {
-			s := open(b, mongotest.Database(b))
+			s := opened(b, mongotest.Database(b))
 			heads := make([]sync.Head, workspaces)
 			for i := range heads {
 				heads[i], _ = add(b, s, fmt.Sprint("w", i), heads[i], 1)
@@ -54,9 +54,9 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 	b.Run("rivals-8", func(b *testing.B) {
-		s := open(b, mongotest.Database(b))
+		s := opened(b, mongotest.Database(b))
 		add(b, s, "w", sync.Head{}, 1)
-		l := ledger{accepted: map[sync.Hash]bool{}}
+		l := answers{accepted: map[sync.Hash]bool{}}
 		b.ResetTimer()
 		var g errgroup.Group
 		for range 8 {
@@ -70,7 +70,7 @@ func BenchmarkAppend(b *testing.B) {
 // BenchmarkRead reads a journal of 20,000 commits, and outcomes in it.
 func BenchmarkRead(b *testing.B) {
 	const segments, together = 2500, 8
-	s := open(b, mongotest.Database(b))
+	s := opened(b, mongotest.Database(b))
 	var all []*sync.Commit
 	head := sync.Head{}
 	for range segments {

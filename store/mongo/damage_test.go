@@ -28,7 +28,7 @@ func TestDamage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, mongotest.Database(t))
+			s := opened(t, mongotest.Database(t))
 			damaged := damagedJournal(t, s)
 			damage(damaged, s.journal, t)
 			_, err := s.journal.segments.ReplaceOne(t.Context(), byID(damaged.ID), damaged)
@@ -38,14 +38,14 @@ func TestDamage(t *testing.T) {
 	}
 	t.Run("segment lost", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, mongotest.Database(t))
+		s := opened(t, mongotest.Database(t))
 		_, err := s.journal.segments.DeleteOne(t.Context(), byID(damagedJournal(t, s).ID))
 		must(t, err)
 		isDamaged(t, s)
 	})
 	t.Run("other type", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, mongotest.Database(t))
+		s := opened(t, mongotest.Database(t))
 		_, err := s.journal.segments.UpdateOne(t.Context(), byID(damagedJournal(t, s).ID),
 			bson.D{{Key: "$set", Value: bson.D{{Key: "commits.0.content", Value: 7}}}})
 		must(t, err)
@@ -84,7 +84,7 @@ func isDamaged(t *testing.T, s *Store) {
 // The one before is whole, and what was left behind goes with the next.
 func TestCheckpointBrokenOff(t *testing.T) {
 	t.Parallel()
-	s := open(t, mongotest.Database(t))
+	s := opened(t, mongotest.Database(t))
 	ctx := t.Context()
 	head, _ := add(t, s, "w", sync.Head{}, 1)
 	must(t, s.SaveCheckpoint(ctx, "w", head, [][]byte{[]byte("a"), []byte("b")}))

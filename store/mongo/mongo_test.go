@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	stdsync "sync"
 	"testing"
 	"time"
 
@@ -15,30 +14,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/enroute-field/enroute/store/faultnet"
-	"github.com/enroute-field/enroute/store/mongotest"
-	"github.com/enroute-field/enroute/store/storetest"
 	"github.com/enroute-field/enroute/sync"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	var databases stdsync.Map // URI by place
-	storetest.Run(t, func(t *testing.T, place string, idx sync.Indexer) sync.Store {
-		t.Helper()
-		uri, ok := databases.Load(place)
-		if !ok {
-			uri = mongotest.Database(t)
-			databases.Store(place, uri)
-		}
-		s, err := Open(t.Context(), uri.(string), idx, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	})
-}
 
 // kinds of these tests' documents.
 func kinds(t testing.TB) *sync.Registry {
@@ -53,13 +32,10 @@ func kinds(t testing.TB) *sync.Registry {
 	return r
 }
 
-// open a store that is closed with the test.
-func open(t testing.TB, uri string) *Store {
+// opened is a store that is closed with the test.
+func opened(t testing.TB, uri string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), uri, kinds(t), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, uri, kinds(t))
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)

@@ -54,7 +54,7 @@ func TestUnreachable(t *testing.T) {
 func TestOtherSchema(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
-	s := open(t, uri)
+	s := opened(t, uri)
 	_, err := s.db.Collection("meta").UpdateOne(t.Context(), byID("schema"), bson.D{{Key: "$inc", Value: bson.D{{Key: "version", Value: 1}}}})
 	must(t, err)
 	if _, err := Open(t.Context(), uri, kinds(t), Options{}); !errors.Is(err, ErrNewer) {
@@ -67,13 +67,33 @@ func TestForeignDatabase(t *testing.T) {
 	uri := mongotest.Database(t)
 	addr, err := parse(uri)
 	must(t, err)
-	other := open(t, mongotest.Named(uri, addr.database+"_2"))
+	other := opened(t, mongotest.Named(uri, addr.database+"_2"))
 	_, err = other.client.Database(addr.database).Collection("orders").InsertOne(t.Context(), byID(1))
 	must(t, err)
 	if _, err := Open(t.Context(), uri, kinds(t), Options{}); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "orders") {
 		t.Errorf("another program's database gave %v", err)
 	}
 	must(t, other.db.Drop(t.Context()))
+}
+
+// TestStartBrokenOff: a process ends after it has claimed the database.
+func TestStartBrokenOff(t *testing.T) {
+	t.Parallel()
+	uri := mongotest.Database(t)
+	s := opened(t, mongotest.Named(uri, "test_other_"+uuid.NewString()[:8]))
+	addr, err := parse(uri)
+	must(t, err)
+	db := s.client.Database(addr.database)
+	must(t, claim(t.Context(), db))
+	opened(t, uri)
+	if found, err := readSchema(t.Context(), db); err != nil || !found.Ready {
+		t.Errorf("the schema is %v, %v", found, err)
+	}
+	indexes, err := db.Collection("segments").Indexes().ListSpecifications(t.Context())
+	if err != nil || len(indexes) != 2 {
+		t.Errorf("segments have %d indexes, %v", len(indexes), err)
+	}
+	must(t, s.db.Drop(t.Context()))
 }
 
 // TestOpenedAtOnce: nodes that start together on an empty database.

@@ -19,7 +19,7 @@ const staged = sync.StagedPrefix + "restore/w"
 func TestLateWriters(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
-	early, late, tool := open(t, uri), open(t, uri), open(t, uri)
+	early, late, tool := opened(t, uri), opened(t, uri), opened(t, uri)
 	first, _ := add(t, early, "w", sync.Head{}, 3)
 	second, _ := add(t, late, "w", first, 3)
 	_, next := add(t, tool, staged, sync.Head{}, 2)
@@ -51,7 +51,7 @@ func TestPromotionBrokenOff(t *testing.T) {
 		t.Run(steps[n], func(t *testing.T) {
 			t.Parallel()
 			uri := mongotest.Database(t)
-			s, other := open(t, uri), open(t, uri)
+			s, other := opened(t, uri), opened(t, uri)
 			was, old := add(t, s, "w", sync.Head{}, 3)
 			_, next := add(t, s, staged, sync.Head{}, 2)
 			p := &promotion{s: s, staged: staged, workspace: "w"}
@@ -66,7 +66,7 @@ func TestPromotionBrokenOff(t *testing.T) {
 				must(t, step(t.Context()))
 			}
 			isBrokenOff(t, other, n, old, next)
-			again := open(t, uri)
+			again := opened(t, uri)
 			must(t, again.Promote(t.Context(), staged, "w", was))
 			isJournal(t, again, "w", next...)
 			isJournal(t, again, staged)
@@ -103,7 +103,7 @@ func isBrokenOff(t *testing.T, s *Store, n int, old, next []*sync.Commit) {
 // TestPromoteRetreats: a promotion that was refused leaves no trace.
 func TestPromoteRetreats(t *testing.T) {
 	t.Parallel()
-	s := open(t, mongotest.Database(t))
+	s := opened(t, mongotest.Database(t))
 	was, _ := add(t, s, "w", sync.Head{}, 1)
 	head, _ := add(t, s, "w", was, 1)
 	add(t, s, staged, sync.Head{}, 1)
@@ -117,7 +117,7 @@ func TestPromoteRetreats(t *testing.T) {
 // other hears of it.
 func TestTwoPromotions(t *testing.T) {
 	t.Parallel()
-	s := open(t, mongotest.Database(t))
+	s := opened(t, mongotest.Database(t))
 	was, _ := add(t, s, "w", sync.Head{}, 2)
 	const second = staged + "2"
 	add(t, s, staged, sync.Head{}, 1)
@@ -138,7 +138,7 @@ func TestTwoPromotions(t *testing.T) {
 func TestDropClosesForOthers(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
-	writer, tool := open(t, uri), open(t, uri)
+	writer, tool := opened(t, uri), opened(t, uri)
 	head, _ := add(t, writer, staged, sync.Head{}, 2)
 	must(t, tool.Drop(t.Context(), staged))
 	conflicts(t, "an append", writer.Append(t.Context(), staged, []*sync.Commit{after(head)}))

@@ -15,13 +15,13 @@ import (
 	"github.com/enroute-field/enroute/sync"
 )
 
-// ledger is what writers were told of their commits.
-type ledger struct {
+// answers are what writers were told of their commits.
+type answers struct {
 	mu       stdsync.Mutex
 	accepted map[sync.Hash]bool // or refused
 }
 
-func (l *ledger) note(c *sync.Commit, accepted bool) {
+func (l *answers) note(c *sync.Commit, accepted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.accepted[c.Hash] = accepted
@@ -29,7 +29,7 @@ func (l *ledger) note(c *sync.Commit, accepted bool) {
 
 // isJournal checks that the journal is what the writers were told: each
 // accepted commit once, no refused one, and no other.
-func (l *ledger) isJournal(t *testing.T, s *Store) {
+func (l *answers) isJournal(t *testing.T, s *Store) {
 	t.Helper()
 	there := map[sync.Hash]bool{}
 	for _, h := range hashes(t, s, "w") {
@@ -46,7 +46,7 @@ func (l *ledger) isJournal(t *testing.T, s *Store) {
 }
 
 // write appends n commits, each at the head as it finds it.
-func (l *ledger) write(ctx context.Context, s *Store, n int) error {
+func (l *answers) write(ctx context.Context, s *Store, n int) error {
 	for n > 0 {
 		head, err := s.Head(ctx, "w")
 		if err != nil {
@@ -71,8 +71,8 @@ func (l *ledger) write(ctx context.Context, s *Store, n int) error {
 func TestRivalsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
-	stores := []*Store{open(t, uri), open(t, uri)}
-	l := ledger{accepted: map[sync.Hash]bool{}}
+	stores := []*Store{opened(t, uri), opened(t, uri)}
+	l := answers{accepted: map[sync.Hash]bool{}}
 	var g errgroup.Group
 	for i := range 8 {
 		g.Go(func() error { return l.write(t.Context(), stores[i%2], 8) })
@@ -90,18 +90,18 @@ func TestConnectionsCut(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
 	bad, proxy := through(t, uri, "&timeoutMS=5000")
-	stores := []*Store{open(t, bad), open(t, bad)}
+	stores := []*Store{opened(t, bad), opened(t, bad)}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	proxy.Set(faultnet.Trouble{Cut: 0.05})
-	l := ledger{accepted: map[sync.Hash]bool{}}
+	l := answers{accepted: map[sync.Hash]bool{}}
 	var g errgroup.Group
 	for i := range 4 {
 		g.Go(func() error { return l.write(ctx, stores[i%2], 5) })
 	}
 	must(t, g.Wait())
 	proxy.Heal()
-	l.isJournal(t, open(t, uri))
+	l.isJournal(t, opened(t, uri))
 	if cut := proxy.Tally().Cut; cut == 0 {
 		t.Error("no connection was cut")
 	}
@@ -112,7 +112,7 @@ func TestConnectionsCut(t *testing.T) {
 func TestStaleWriter(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
-	slow, quick := open(t, uri), open(t, uri)
+	slow, quick := opened(t, uri), opened(t, uri)
 	head, commits := add(t, slow, "w", sync.Head{}, 3)
 	late := after(head)
 	more := follow(head, 3)
@@ -144,7 +144,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			t.Parallel()
 			uri := mongotest.Database(t)
 			bad, proxy := through(t, uri, "")
-			cut, free := open(t, bad), open(t, uri)
+			cut, free := opened(t, bad), opened(t, uri)
 			head, commits := add(t, cut, "w", sync.Head{}, 2)
 			mine := after(head)
 			appendCutOff(t, cut, free, proxy, c.trouble, mine)
@@ -199,8 +199,8 @@ func appendCutOff(t *testing.T, cut, free *Store, proxy *faultnet.Proxy, trouble
 func TestMakersOfAWorkspace(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
-	stores := []*Store{open(t, uri), open(t, uri)}
-	l := ledger{accepted: map[sync.Hash]bool{}}
+	stores := []*Store{opened(t, uri), opened(t, uri)}
+	l := answers{accepted: map[sync.Hash]bool{}}
 	var g errgroup.Group
 	for i := range 8 {
 		c := after(sync.Head{})
