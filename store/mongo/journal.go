@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/enroute-field/enroute/sync"
@@ -102,72 +101,6 @@ func (s *Store) Journal(ctx context.Context, workspace string, from, to uint64, 
 			}
 		})
 	})
-}
-
-// Outcomes implements sync.Store. Ids are looked for in all histories, since
-// none but copies share any; of a mutation that has several the first counts.
-func (s *Store) Outcomes(ctx context.Context, workspace string, ids []uuid.UUID) (out []sync.OutcomeRef, err error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	err = s.in(ctx, workspace, func(history string) error {
-		found, err := s.journal.outcomes(ctx, history, ids)
-		if err != nil {
-			return fmt.Errorf("read %d outcomes of %s: %w", len(ids), workspace, err)
-		}
-		for _, ref := range found {
-			out = append(out, ref)
-		}
-		return nil
-	})
-	return out, err
-}
-
-func (j *journal) outcomes(ctx context.Context, history string, ids []uuid.UUID) (map[uuid.UUID]sync.OutcomeRef, error) {
-	asked := make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		asked[id] = true
-	}
-	found := map[uuid.UUID]sync.OutcomeRef{}
-	cur, err := find(ctx, j.db, query{
-		from:   j.segments.Name(),
-		filter: bson.D{{Key: "commits.ids", Value: bson.D{{Key: "$in", Value: ids}}}},
-		fields: only("commits.ids", "commits.digests"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = cur.Close(ctx) }()
-	for cur.Next(ctx) {
-		var s segment
-		if err := cur.Decode(&s); err != nil {
-			return nil, fmt.Errorf("%w: %w", sync.ErrDamaged, err)
-		}
-		if s.ID.History != history {
-			continue
-		}
-		if err := s.outcomes(asked, found); err != nil {
-			return nil, err
-		}
-	}
-	return found, cur.Err()
-}
-
-// outcomes adds those that were asked for and stand in this segment.
-func (s *segment) outcomes(asked map[uuid.UUID]bool, found map[uuid.UUID]sync.OutcomeRef) error {
-	for i := range s.Commits {
-		e, number := &s.Commits[i], uint64(s.ID.First)+uint64(i)
-		if len(e.Digests) != 16*len(e.IDs) {
-			return fmt.Errorf("outcomes of commit %d: %w", number, sync.ErrDamaged)
-		}
-		for k, id := range e.IDs {
-			if before, ok := found[id]; !asked[id] || ok && before.Commit < number {
-				continue
-			}
-			found[id] = sync.OutcomeRef{ID: id, Digest: [16]byte(e.Digests[16*k:]), Commit: number}
-		}
-	}
-	return nil
 }
 
 // Documents implements sync.Store.

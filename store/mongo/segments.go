@@ -2,6 +2,8 @@ package mongo
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -41,10 +43,18 @@ type place struct {
 
 // entry is one commit of a segment.
 type entry struct {
-	Hash    sync.Hash   `bson:"hash"`
-	Content []byte      `bson:"content"`
-	IDs     []uuid.UUID `bson:"ids,omitempty"`     // of the mutations whose outcome it holds
-	Digests []byte      `bson:"digests,omitempty"` // theirs, one after the other
+	Hash    sync.Hash `bson:"hash"`
+	Content []byte    `bson:"content"`
+	Tags    []int64   `bson:"tags,omitempty"` // of the mutations whose outcome it holds
+}
+
+// tag finds the outcome of a mutation. It is short, so that an append of
+// nothing but outcomes still fits into one document; whether what is found is
+// the mutation's, the content tells. It is a hash, so that no device can
+// choose ids that are found together.
+func tag(history string, id uuid.UUID) int64 {
+	h := sha256.Sum256(append([]byte(history), id[:]...))
+	return int64(binary.BigEndian.Uint64(h[:]))
 }
 
 func newSegment(history string, commits []*sync.Commit) *segment {
@@ -57,8 +67,7 @@ func newSegment(history string, commits []*sync.Commit) *segment {
 		e := &s.Commits[i]
 		e.Hash, e.Content = c.Hash, c.Encode()
 		for j := range c.Outcomes {
-			e.IDs = append(e.IDs, c.Outcomes[j].ID)
-			e.Digests = append(e.Digests, c.Outcomes[j].Digest[:]...)
+			e.Tags = append(e.Tags, tag(history, c.Outcomes[j].ID))
 		}
 	}
 	return s

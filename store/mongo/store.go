@@ -45,12 +45,16 @@ type Store struct {
 // Open connects to the database that the URI names, makes what is missing in
 // it and starts projecting with idx. No error tells the URI's password.
 func Open(ctx context.Context, uri string, idx sync.Indexer, opts Options) (*Store, error) {
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
 	addr, err := parse(uri)
 	if err != nil {
 		return nil, err
+	}
+	return openAt(ctx, addr, idx, opts)
+}
+
+func openAt(ctx context.Context, addr *address, idx sync.Indexer, opts Options) (*Store, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	client, err := driver.Connect(addr.options)
 	if err != nil {
@@ -100,7 +104,7 @@ func (s *Store) release() error {
 // gate lets calls in until it is shut, and knows which are under way.
 type gate struct {
 	mu      stdsync.Mutex
-	shutted bool
+	isShut  bool
 	under   stdsync.WaitGroup
 	closing chan struct{} // closed when shut
 }
@@ -108,7 +112,7 @@ type gate struct {
 func (g *gate) enter() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.shutted {
+	if g.isShut {
 		return ErrClosed
 	}
 	g.under.Add(1)
@@ -120,6 +124,6 @@ func (g *gate) leave() { g.under.Done() }
 func (g *gate) shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.shutted = true
+	g.isShut = true
 	close(g.closing)
 }
