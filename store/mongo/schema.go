@@ -27,6 +27,11 @@ func collections() []collection {
 		{name: "notes"},
 		{name: "nodes"},
 		{name: "seats"},
+		{name: "documents"},
+		{name: "revisions"},
+		{name: "listed"},
+		{name: "entries"},
+		{name: "marks"},
 	}
 }
 

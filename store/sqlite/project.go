@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/enroute-field/enroute/store/listing"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -208,31 +209,17 @@ func (p *projector) follow(ctx context.Context, j job) error {
 	return nil
 }
 
-// row is what is to be projected of one document.
+// row is what is to be projected of one document of a workspace.
 type row struct {
-	ws      int64
-	key     sync.Key
-	last    *sync.Version
-	rev     uint64
-	changes []uint64 // numbers of the commits that changed it
+	ws int64
+	*listing.Change
 }
 
-// rowsOf the documents that the commits changed, each as the last one left it.
 func rowsOf(ws int64, commits []*sync.Commit) []*row {
-	var rows []*row
-	at := map[sync.Key]*row{}
-	for _, c := range commits {
-		for i := range c.Changes {
-			v := &c.Changes[i]
-			r := at[v.Key]
-			if r == nil {
-				r = &row{ws: ws, key: v.Key}
-				at[v.Key] = r
-				rows = append(rows, r)
-			}
-			r.rev, r.last = c.Number, v
-			r.changes = append(r.changes, c.Number)
-		}
+	changes := listing.Changes(commits)
+	rows := make([]*row, len(changes))
+	for i, c := range changes {
+		rows[i] = &row{ws, c}
 	}
 	return rows
 }
@@ -243,7 +230,7 @@ func (p *projector) apply(ctx context.Context, rows []*row, finish func(context.
 		u := p.begin(ctx, tx)
 		for _, r := range rows {
 			if err := u.take(r); err != nil {
-				return fmt.Errorf("project %s@%d: %w", r.key, r.rev, err)
+				return fmt.Errorf("project %s@%d: %w", r.Key, r.Rev, err)
 			}
 		}
 		if err := u.finish(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/enroute-field/enroute/store/listing"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -80,7 +81,7 @@ func TestProjectionGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := benchClient(1).Key
-	old := &row{ws: 1, key: key, rev: 1, last: &sync.Version{Key: key, Rev: 1, Deleted: true}}
+	old := &row{1, &listing.Change{Key: key, Rev: 1, Last: &sync.Version{Key: key, Rev: 1, Deleted: true}}}
 	err := s.projector.apply(t.Context(), []*row{old}, func(context.Context, *sql.Tx) error { return nil })
 	if err != nil {
 		t.Fatal(err)

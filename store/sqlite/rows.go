@@ -115,13 +115,13 @@ func (u *update) take(r *row) error {
 	if err != nil {
 		return err
 	}
-	for _, number := range r.changes {
-		if _, err := u.addHistory.ExecContext(u.ctx, list, r.key.ID, number); err != nil {
+	for _, number := range r.Numbers {
+		if _, err := u.addHistory.ExecContext(u.ctx, list, r.Key.ID, number); err != nil {
 			return err
 		}
 	}
-	old, err := u.listed(list, r.key.ID)
-	if err != nil || old.rev >= r.rev {
+	old, err := u.listed(list, r.Key.ID)
+	if err != nil || old.rev >= r.Rev {
 		return err
 	}
 	now, err := u.factsOf(list, r)
@@ -132,18 +132,18 @@ func (u *update) take(r *row) error {
 	if err != nil || doc == 0 {
 		return err
 	}
-	u.replaceEntries(doc, r.key.ID, &old.facts, &now)
+	u.replaceEntries(doc, r.Key.ID, &old.facts, &now)
 	u.replaceWords(list, doc, old.facts.Words, now.Words)
 	return nil
 }
 
 func (u *update) listOf(r *row) (int64, error) {
-	name := listName{r.ws, r.key.Kind}
+	name := listName{r.ws, r.Key.Kind}
 	list, ok := u.c.lists[name]
 	if ok {
 		return list, nil
 	}
-	if err := u.list.QueryRowContext(u.ctx, r.ws, r.key.Kind).Scan(&list); err != nil {
+	if err := u.list.QueryRowContext(u.ctx, r.ws, r.Key.Kind).Scan(&list); err != nil {
 		return 0, fmt.Errorf("number the list: %w", err)
 	}
 	u.c.lists[name] = list
@@ -178,10 +178,10 @@ func (u *update) listed(list int64, id string) (l present, err error) {
 
 // factsOf a live document, by the indexer; a deleted one has none.
 func (u *update) factsOf(list int64, r *row) (f facts, err error) {
-	if r.last.Deleted {
+	if r.Last.Deleted {
 		return facts{}, nil
 	}
-	entries, words, err := u.index.Index(r.key.Kind, r.last.Body)
+	entries, words, err := u.index.Index(r.Key.Kind, r.Last.Body)
 	if err != nil {
 		return facts{}, fmt.Errorf("index: %w", err)
 	}
@@ -216,18 +216,18 @@ func (u *update) markMany(f *facts) error {
 // there neither was nor is one.
 func (u *update) put(list int64, r *row, doc int64, f *facts) (int64, error) {
 	switch {
-	case r.last.Deleted && doc == 0:
+	case r.Last.Deleted && doc == 0:
 		return 0, nil
-	case r.last.Deleted:
+	case r.Last.Deleted:
 		u.growth[list]--
 		_, err := u.dropListed.ExecContext(u.ctx, doc)
 		return doc, err
 	case doc != 0:
-		_, err := u.setListed.ExecContext(u.ctx, r.rev, f.Row(r.key.ID), doc)
+		_, err := u.setListed.ExecContext(u.ctx, r.Rev, f.Row(r.Key.ID), doc)
 		return doc, err
 	}
 	u.growth[list]++
-	res, err := u.addListed.ExecContext(u.ctx, list, r.key.ID, r.rev, f.Row(r.key.ID))
+	res, err := u.addListed.ExecContext(u.ctx, list, r.Key.ID, r.Rev, f.Row(r.Key.ID))
 	if err != nil {
 		return 0, err
 	}
