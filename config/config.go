@@ -18,6 +18,10 @@ type Config struct {
 	Data      string // folder of the database
 	PublicURL string // address people use; "" is http:// and Listen
 
+	Store     Secret        // address of a MongoDB database (it may hold a password); "": the folder Data
+	Advertise string        // URL at which the other nodes over Store reach this one; "" is http:// and Listen
+	LeaseTerm time.Duration // within which a node over Store that dies is replaced
+
 	LogLevel  slog.Level
 	LogFormat string // text or json
 
@@ -39,6 +43,7 @@ func Default() Config {
 	return Config{
 		Listen:                "127.0.0.1:8080",
 		Data:                  "./enroute-data",
+		LeaseTerm:             10 * time.Second,
 		LogLevel:              slog.LevelInfo,
 		LogFormat:             "text",
 		BodyCache:             16 << 20,

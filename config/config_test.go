@@ -79,7 +79,8 @@ func TestFileNamedByTheEnvironment(t *testing.T) {
 func TestEveryForm(t *testing.T) {
 	t.Parallel()
 	got, _, err := load(t, []string{
-		"--listen", ":0", "--data", "d", "--public-url", "https://field.example/", "--log-level", "DEBUG",
+		"--listen", ":0", "--data", "d", "--store", "mongodb://u:p@db/enroute", "--advertise", "http://10.0.0.1:8080/", "--lease-term", "3s",
+		"--public-url", "https://field.example/", "--log-level", "DEBUG",
 		"--log-format", "json", "--body-cache", "512KiB", "--idle-after", "0", "--token-lifetime", "30d",
 		"--sign-in-failures", "5", "--sign-in-address-failures", "6", "--sign-in-failure-window", "1h30m",
 		"--trusted-proxies", "10.1.2.3/8, ::1", "--shutdown-grace", "3s", "--demo", "--demo-password", "twelve chars",
@@ -88,7 +89,8 @@ func TestEveryForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Config{
-		Listen: ":0", Data: "d", PublicURL: "https://field.example", LogLevel: slog.LevelDebug,
+		Listen: ":0", Data: "d", Store: "mongodb://u:p@db/enroute", Advertise: "http://10.0.0.1:8080", LeaseTerm: 3 * time.Second,
+		PublicURL: "https://field.example", LogLevel: slog.LevelDebug,
 		LogFormat: "json", BodyCache: 512 << 10, TokenLifetime: 30 * 24 * time.Hour,
 		SignInFailures: 5, SignInAddressFailures: 6, SignInFailureWindow: 90 * time.Minute,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
@@ -105,6 +107,7 @@ func TestWrongValuesNameFieldValueAndPlace(t *testing.T) {
 		{"listen", "8080"}, {"listen", "127.0.0.1:http"}, {"listen", "127.0.0.1:70000"},
 		{"data", ""},
 		{"public-url", "field.example"}, {"public-url", "ftp://x"}, {"public-url", "https://x/?q=1"}, {"public-url", "https://a:b@x"},
+		{"advertise", "10.0.0.1:8080"}, {"advertise", "http://10.0.0.1/x"}, {"lease-term", "999ms"}, {"lease-term", "soon"},
 		{"log-level", "loud"}, {"log-format", "xml"},
 		{"body-cache", "16MB"}, {"body-cache", "-1"}, {"body-cache", "9999999999GiB"},
 		{"idle-after", "soon"}, {"idle-after", "-1s"}, {"token-lifetime", "1s"}, {"token-lifetime", "99999999d"},
@@ -193,6 +196,38 @@ func TestDemoStaysAtHomeWithThePublishedPassword(t *testing.T) {
 		if _, _, err := load(t, []string{"--demo", "--demo-password=" + short}, nil); err == nil {
 			t.Errorf("the password %s, which is too short to sign in with, was accepted", short)
 		}
+	}
+}
+
+// TestAddressForOtherNodes: a node that could not be found is not started.
+func TestAddressForOtherNodes(t *testing.T) {
+	t.Parallel()
+	store := "ENROUTE_STORE=mongodb://db.example/enroute"
+	for listen, found := range map[string]bool{
+		"127.0.0.1:1": true, "10.0.0.1:1": true, "field.example:1": true, "[::1]:1": true,
+		":1": false, "0.0.0.0:1": false, "[::]:1": false,
+	} {
+		_, _, err := load(t, []string{"--listen", listen}, []string{store})
+		var e *config.Error
+		if (err == nil) != found || !found && (!errors.As(err, &e) || e.Field != "advertise" || !strings.Contains(e.Why, listen)) {
+			t.Errorf("%s: %v", listen, err)
+		}
+		if _, _, err := load(t, []string{"--listen", listen, "--advertise", "http://10.0.0.1:1"}, []string{store}); err != nil {
+			t.Errorf("%s with an address for others: %v", listen, err)
+		}
+		if _, _, err := load(t, []string{"--listen", listen}, nil); err != nil {
+			t.Errorf("%s alone: %v", listen, err)
+		}
+	}
+}
+
+// TestWrongStoreIsRefusedAndNotTold: its address may hold a password.
+func TestWrongStoreIsRefusedAndNotTold(t *testing.T) {
+	t.Parallel()
+	_, _, err := load(t, []string{"--store", "postgres://u:swordfish@db/x"}, nil)
+	var e *config.Error
+	if !errors.As(err, &e) || e.Field != "store" || strings.Contains(err.Error(), "swordfish") {
+		t.Errorf("got %v", err)
 	}
 }
 

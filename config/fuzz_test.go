@@ -36,11 +36,13 @@ func FuzzSetting(f *testing.F) {
 	names := []string{
 		"listen", "data", "public-url", "log-level", "log-format", "body-cache", "idle-after", "token-lifetime", "sign-in-failures",
 		"sign-in-failure-window", "trusted-proxies", "shutdown-grace", "demo", "demo-password",
+		"store", "advertise", "lease-term",
 	}
 	for i, values := range [][]string{
 		{"127.0.0.1:0", "[::1%lo]:80", ":65536", "a:b:c"}, {"d", " "}, {"https://x/", "https://[::1", "http://a/?b", "https://x///"}, {"WARN", "warn+1"}, {"json", "JSON"},
 		{"16MiB", " 1 KiB", "-1", "9223372036854775807"}, {"0", "1h30m", "-1ns", "1d"}, {"180d", "32768d", "213504d", "-213504d", "1e3s", "59s"}, {"3", "0", "2147483648", "+1"},
 		{"1s", "999ms"}, {"10.0.0.0/8, ::1", "fe80::1%eth0", "1.2.3.4/33", ",,", "::ffff:1.2.3.4/96"}, {"3s", "100000h"}, {"true", "T", "yes", ""}, {"twelve chars", "short", "\n"},
+		{"mongodb://h/d", "mongodb+srv://h", "MONGODB://h", ""}, {"http://h:1/", "http://h/p", "h:1"}, {"1s", "10s", "999ms"},
 	} {
 		for _, v := range values {
 			f.Add(uint8(i), v)

@@ -161,7 +161,18 @@ func (c *Config) validate() error {
 	if c.Demo && c.DemoPassword == "" && !c.Loopback() {
 		return &Error{Field: "listen", Value: c.Listen, Why: "the demo's published password is for loopback addresses only; set demo-password to open it to others"}
 	}
+	if c.Store != "" && c.Advertise == "" && c.everywhere() {
+		return &Error{Field: "advertise", Value: c.Advertise, Why: fmt.Sprintf("must be set: the other nodes over the store cannot reach this one at %s", c.Listen)}
+	}
 	return nil
+}
+
+// everywhere says whether the listen address names every interface, and so
+// none at which somebody else could be told to come.
+func (c *Config) everywhere() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	ip := net.ParseIP(host)
+	return err != nil || host == "" || ip != nil && ip.IsUnspecified()
 }
 
 const minPassword = 12

@@ -24,6 +24,7 @@ type value interface {
 const (
 	minTokenLifetime = time.Minute
 	minFailureWindow = time.Second
+	minLeaseTerm     = time.Second
 )
 
 type text string
@@ -67,6 +68,35 @@ func (b *baseURL) Set(s string) error {
 		return errors.New("must have no user, query or fragment")
 	}
 	*b = baseURL(strings.TrimRight(s, "/"))
+	return nil
+}
+
+// nodeURL is a base URL without a path: what is forwarded keeps its own.
+type nodeURL string
+
+func (n *nodeURL) String() string { return string(*n) }
+func (n *nodeURL) Set(s string) error {
+	var b baseURL
+	if err := b.Set(s); err != nil {
+		return err
+	}
+	if u, err := url.Parse(string(b)); err != nil || u.Path != "" {
+		return errors.New("must have no path")
+	}
+	*n = nodeURL(b)
+	return nil
+}
+
+// database is the address of one. What it must be beyond its scheme, the
+// driver says; here it may hold a password, so nothing of it is told.
+type database Secret
+
+func (d *database) String() string { return Secret(*d).String() }
+func (d *database) Set(s string) error {
+	if s != "" && !strings.HasPrefix(s, "mongodb://") && !strings.HasPrefix(s, "mongodb+srv://") {
+		return errors.New("must start with mongodb:// or mongodb+srv://")
+	}
+	*d = database(s)
 	return nil
 }
 
