@@ -112,6 +112,9 @@ func (m *Main) commands() []command {
 		{"import", "read clients from a file", m.importClients},
 		{"simulate", "let a fleet of devices work against a running server, and verify", m.simulate},
 		{"verify", "replay the journals and compare everything read off them", m.verify},
+		{"backup", "write all workspaces into a file, while servers run", m.backup},
+		{"restore", "put the workspaces of a backup back", m.restore},
+		{"migrate", "copy all workspaces from a folder to a database, or back", m.migrate},
 		{"bench", "measure this machine", m.bench},
 		{"health", "ask a running server whether it is ready", m.health},
 	}

@@ -4,32 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/enroute-field/enroute/sync"
 )
 
-// verify replays every journal of a data folder.
+// verify replays every journal.
 func (m *Main) verify(ctx context.Context, args []string) (err error) {
 	f := m.flags("verify [flags]",
-		"Replays the journals, checks their hash chains, and compares everything that is read off them\nwith what is stored, while no server runs on the data folder. It changes nothing.",
-		"data", "log-level", "log-format")
+		"Replays the journals, checks their hash chains, and compares everything that is read off them\nwith what is stored, while no server runs on the data folder; on a database they may run.\nIt changes nothing.",
+		"data", "store", "log-level", "log-format")
 	only := f.String("workspace", "", "`NAME` of the one workspace to verify; otherwise all")
 	cfg, _, err := f.parse(args, 0)
 	if err != nil {
 		return err
 	}
-	if cfg.Store == "" {
-		if _, err := os.Stat(filepath.Join(cfg.Data, database)); err != nil {
-			return fmt.Errorf("find the database: %w", err) // opening it would make one
-		}
+	if err := placeOf(cfg).there(); err != nil {
+		return err
 	}
 	registry, err := newRegistry()
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, cfg, registry, m.logger(cfg), nil)
+	store, err := placeOf(cfg).open(ctx, registry, m.logger(cfg))
 	if err != nil {
 		return err
 	}

@@ -99,12 +99,12 @@ func (c *copying) workspace(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	s := &stage{store: c.to, name: migratePrefix + name}
 	if there.Number != 0 && sameHead(there, head) {
 		c.heads = append(c.heads, head)
 		c.told(Copied{Workspace{name, head}, true})
-		return nil
+		return s.complete(ctx, name, head)
 	}
-	s := &stage{store: c.to, name: migratePrefix + name}
 	if err := c.fill(ctx, s, name, head); err != nil {
 		return err
 	}

@@ -154,6 +154,17 @@ type sink interface {
 	done(ctx context.Context) error
 }
 
+// Look reads what a backup says that it holds, and nothing after that: whether
+// it is whole only Restore finds out.
+func Look(ctx context.Context, r io.Reader) (*Contents, error) {
+	d, err := newDecoder(patient{ctx, r})
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	return d.contents()
+}
+
 // read a backup to its end. accept hears of the contents and gives who takes
 // them.
 func read(ctx context.Context, r io.Reader, accept func(*Contents) (sink, error)) (*Contents, error) {
@@ -166,14 +177,7 @@ func read(ctx context.Context, r io.Reader, accept func(*Contents) (sink, error)
 }
 
 func (d *decoder) all(ctx context.Context, accept func(*Contents) (sink, error)) (*Contents, error) {
-	kind, body, err := d.next()
-	if err != nil {
-		return nil, err
-	}
-	if kind != kindContents {
-		return nil, fmt.Errorf("no list of contents: %w", ErrDamaged)
-	}
-	contents, err := decodeContents(body)
+	contents, err := d.contents()
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +191,17 @@ func (d *decoder) all(ctx context.Context, accept func(*Contents) (sink, error))
 		}
 	}
 	return contents, d.end()
+}
+
+func (d *decoder) contents() (*Contents, error) {
+	kind, body, err := d.next()
+	if err != nil {
+		return nil, err
+	}
+	if kind != kindContents {
+		return nil, fmt.Errorf("no list of contents: %w", ErrDamaged)
+	}
+	return decodeContents(body)
 }
 
 // plain takes the mark off an error.

@@ -124,10 +124,13 @@ func (rs *restoring) restores(ctx context.Context, w Workspace, name string, hea
 func (rs *restoring) prepare(ctx context.Context) error {
 	for i := range rs.out.Workspaces {
 		w := &rs.out.Workspaces[i]
+		s := &restage{stage: stage{store: rs.store, name: restorePrefix + w.Name}, workspace: w}
 		if w.Already {
+			if err := s.complete(ctx, w.Name, w.Was); err != nil {
+				return err
+			}
 			continue
 		}
-		s := &restage{stage: stage{store: rs.store, name: restorePrefix + w.Name}, workspace: w}
 		head, err := rs.store.Head(ctx, s.name)
 		if err != nil {
 			return err

@@ -90,6 +90,17 @@ func (s *stage) promote(ctx context.Context, workspace string, was sync.Head) er
 	return err
 }
 
+// complete a promotion that ended after the workspace had got its new history,
+// and before all was cleared away: both names lead to one history then.
+func (s *stage) complete(ctx context.Context, workspace string, is sync.Head) error {
+	head, err := s.store.Head(ctx, s.name)
+	if err != nil || !sameHead(head, is) {
+		return err
+	}
+	s.head = head
+	return s.promote(ctx, workspace, is)
+}
+
 // Steps whose outcome is unknown are repeated so often, so long apart. Then
 // the whole is given up, and may be repeated by whoever asked for it.
 const (

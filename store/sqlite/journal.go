@@ -15,8 +15,20 @@ import (
 )
 
 // Workspaces implements sync.Store.
-func (s *Store) Workspaces(ctx context.Context) ([]string, error) {
-	rows, err := s.reader.workspaces.QueryContext(ctx)
+func (s *Store) Workspaces(ctx context.Context) ([]string, error) { return s.reader.Workspaces(ctx) }
+
+// Head implements sync.Store.
+func (s *Store) Head(ctx context.Context, workspace string) (sync.Head, error) {
+	return s.reader.Head(ctx, workspace)
+}
+
+// Journal implements sync.Store.
+func (s *Store) Journal(ctx context.Context, workspace string, from, to uint64, yield func(*sync.Commit) error) error {
+	return s.reader.Journal(ctx, workspace, from, to, yield)
+}
+
+func (r *reader) Workspaces(ctx context.Context) ([]string, error) {
+	rows, err := r.workspaces.QueryContext(ctx)
 	names, err := collect(rows, err, func(r *sql.Rows) (name string, err error) { return name, r.Scan(&name) })
 	if err != nil {
 		return nil, fmt.Errorf("list workspaces: %w", err)
@@ -24,34 +36,32 @@ func (s *Store) Workspaces(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Head implements sync.Store.
-func (s *Store) Head(ctx context.Context, workspace string) (sync.Head, error) {
-	ws, ok, err := s.reader.workspace(ctx, workspace)
+func (r *reader) Head(ctx context.Context, workspace string) (sync.Head, error) {
+	ws, ok, err := r.workspace(ctx, workspace)
 	if err != nil || !ok {
 		return sync.Head{}, err
 	}
-	return scanHead(s.reader.head.QueryRowContext(ctx, place(ws, 0), place(ws+1, 0)))
+	return scanHead(r.head.QueryRowContext(ctx, place(ws, 0), place(ws+1, 0)))
 }
 
 // windowBytes is how much of the journal is read before it is handed on: a
 // slow reader must not hold a snapshot of the file open.
 const windowBytes = 4 << 20
 
-// Journal implements sync.Store.
-func (s *Store) Journal(ctx context.Context, workspace string, from, to uint64, yield func(*sync.Commit) error) error {
-	head, err := s.Head(ctx, workspace)
+func (r *reader) Journal(ctx context.Context, workspace string, from, to uint64, yield func(*sync.Commit) error) error {
+	head, err := r.Head(ctx, workspace)
 	if err != nil {
 		return err
 	}
 	if to == 0 || to > head.Number {
 		to = head.Number
 	}
-	ws, _, err := s.reader.workspace(ctx, workspace)
+	ws, _, err := r.workspace(ctx, workspace)
 	if err != nil {
 		return err
 	}
 	for from = max(from, 1); from <= to; {
-		window, err := s.reader.window(ctx, ws, from, to)
+		window, err := r.window(ctx, ws, from, to)
 		if err != nil {
 			return fmt.Errorf("read journal of %s from %d: %w", workspace, from, err)
 		}

@@ -38,11 +38,15 @@ func (s *Store) SaveNotes(ctx context.Context, workspace string, notes map[strin
 
 // Notes implements sync.Store.
 func (s *Store) Notes(ctx context.Context, workspace, prefix string) (map[string][]byte, error) {
+	return s.reader.Notes(ctx, workspace, prefix)
+}
+
+func (r *reader) Notes(ctx context.Context, workspace, prefix string) (map[string][]byte, error) {
 	type note struct {
 		key   string
 		value []byte
 	}
-	rows, err := s.reader.notes.QueryContext(ctx, workspace, prefix, listing.Beyond(prefix))
+	rows, err := r.notes.QueryContext(ctx, workspace, prefix, listing.Beyond(prefix))
 	found, err := collect(rows, err, func(r *sql.Rows) (n note, err error) { return n, r.Scan(&n.key, &n.value) })
 	if err != nil {
 		return nil, fmt.Errorf("read notes of %s: %w", workspace, err)

@@ -18,13 +18,18 @@ import (
 // openDB opens a pool of connections that all run the pragmas first. vfs is
 // the name of one of SQLite's; "" is the system's files.
 func openDB(path, vfs string, conns int, pragmas ...string) (*sql.DB, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("find %s: %w", path, err)
-	}
 	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	if vfs != "" {
 		q.Set("vfs", vfs)
+	}
+	return openWith(path, conns, q)
+}
+
+// openWith opens a pool with the parameters of SQLite's URIs.
+func openWith(path string, conns int, q url.Values) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: q.Encode()}
 	db, err := sql.Open("sqlite", u.String())

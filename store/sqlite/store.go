@@ -29,6 +29,9 @@ var (
 	ErrInUse = errors.New("the data file is in use by another process")
 	// ErrNewer: a later version of the program wrote this file.
 	ErrNewer = errors.New("the data file was written by a newer version")
+	// ErrOlder: an earlier version of the program wrote this file, and opening
+	// it to read only does not change it.
+	ErrOlder = errors.New("the data file was written by an older version; start the server once, and it is brought up to date")
 	// ErrForeign: the file is a database of some other program.
 	ErrForeign = errors.New("the data file is not one of Enroute")
 )
