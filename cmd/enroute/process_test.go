@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ type process struct {
 	args   []string
 	env    []string // besides the test's own
 	log    *output  // of all its starts
+	began  int      // where in it the last start begins
 	cmd    *exec.Cmd
 	gone   chan struct{} // closed when it has ended
 }
@@ -47,6 +49,7 @@ func (p *process) start() {
 
 // launch starts it and waits for nothing.
 func (p *process) launch() error {
+	p.began = len(p.log.String())
 	p.cmd = exec.Command(os.Args[0], p.args...)
 	p.cmd.Env = append(append(os.Environ(), asProgram+"=1"), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
@@ -109,6 +112,9 @@ func (p *process) alive() bool {
 		return true
 	}
 }
+
+// served says whether it came so far, since it was started, that it served.
+func (p *process) served() bool { return strings.Contains(p.log.String()[p.began:], "msg=serving") }
 
 // kill ends it as a crash would. It does nothing to one that has ended.
 func (p *process) kill() {

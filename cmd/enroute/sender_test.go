@@ -149,6 +149,12 @@ func (s *sender) ask(method, path, token string, body []byte) ([]byte, error) {
 // status asks, and gives whatever is answered.
 func (s *sender) status(method, path string, body []byte) (status int, answer string) {
 	s.t.Helper()
+	status, answer, _ = s.exchange(method, path, body)
+	return status, answer
+}
+
+func (s *sender) exchange(method, path string, body []byte) (status int, answer string, header http.Header) {
+	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.address+path, bytes.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
@@ -165,5 +171,26 @@ func (s *sender) status(method, path string, body []byte) (status int, answer st
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return res.StatusCode, string(raw)
+	return res.StatusCode, string(raw), res.Header
+}
+
+// pullAll pulls until there is nothing new, and gives the cursor.
+func (s *sender) pullAll() string {
+	s.t.Helper()
+	for cursor := ""; ; {
+		raw, err := s.ask("GET", "/v1/sync/pull?cursor="+cursor, s.token, nil)
+		var page struct {
+			Cursor string
+			More   bool
+		}
+		if err == nil {
+			err = json.Unmarshal(raw, &page)
+		}
+		if err != nil {
+			s.t.Fatalf("pull: %v in %s", err, raw)
+		}
+		if cursor = page.Cursor; !page.More {
+			return cursor
+		}
+	}
 }
