@@ -86,7 +86,7 @@ func (c *call) address() string {
 		return remote.String()
 	}
 	for _, hop := range slices.Backward(c.hops()) {
-		a, err := netip.ParseAddr(strings.TrimSpace(hop))
+		a, err := netip.ParseAddr(hop)
 		if err != nil {
 			break
 		}
@@ -102,7 +102,9 @@ func (c *call) address() string {
 func (c *call) hops() []string {
 	var out []string
 	for _, header := range c.http.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
-		out = append(out, strings.Split(string(header), ",")...)
+		for hop := range strings.SplitSeq(string(header), ",") {
+			out = append(out, strings.TrimSpace(hop))
+		}
 	}
 	return out
 }
