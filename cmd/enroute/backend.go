@@ -64,7 +64,7 @@ func openBackend(ctx context.Context, cfg *config.Config, address string, clock 
 		},
 	}
 	if store.ledger != nil {
-		o.Tenure, o.Evicted = b.tenure, b.evicted(log)
+		o.Tenure, o.Confirm, o.Evicted = b.tenure, b.confirm, b.evicted(log)
 	}
 	b.engine = sync.New(o)
 	b.onStop(b.engine.Close)

@@ -76,6 +76,14 @@ func (b *backend) tenure(workspace string) uint64 {
 	return b.cluster.Tenure(workspace)
 }
 
+// confirm asks the ledger for it.
+func (b *backend) confirm(ctx context.Context, workspace string) (uint64, error) {
+	if b.cluster == nil {
+		return 0, nil
+	}
+	return b.cluster.Confirm(ctx, workspace)
+}
+
 // evicted gives an idle workspace to whoever is asked for it next.
 func (b *backend) evicted(log *slog.Logger) func(workspace string) {
 	return func(workspace string) {
