@@ -133,6 +133,25 @@ func TestTwoPromotions(t *testing.T) {
 	must(t, s.Promote(t.Context(), staged, "w", headOf(next[2])))
 }
 
+// TestSlowPromotion: a process stops before the last step of a promotion, which
+// another completes; when it goes on, the name stands for a third history.
+func TestSlowPromotion(t *testing.T) {
+	t.Parallel()
+	s := opened(t, mongotest.Database(t))
+	was, _ := add(t, s, "w", sync.Head{}, 1)
+	head, _ := add(t, s, staged, sync.Head{}, 1)
+	slow := &promotion{s: s, staged: staged, workspace: "w"}
+	_, err := slow.look(t.Context())
+	must(t, err)
+	must(t, slow.mark(t.Context()))
+	must(t, slow.close(t.Context(), was))
+	must(t, s.Promote(t.Context(), staged, "w", was))
+	_, third := add(t, s, staged, sync.Head{}, 2)
+	must(t, s.Promote(t.Context(), staged, "w", head))
+	conflicts(t, "the slow one", slow.move(t.Context()))
+	isJournal(t, s, "w", third...)
+}
+
 // TestDropClosesForOthers: a process that goes on writing to what another has
 // dropped is not left to believe that it is kept.
 func TestDropClosesForOthers(t *testing.T) {

@@ -107,6 +107,19 @@ func TestConnectionsCut(t *testing.T) {
 	}
 }
 
+// TestSameAppendOfTwo: the same commits come by two ways, as after a network
+// that has kept the first back. That the place is taken is no conflict.
+func TestSameAppendOfTwo(t *testing.T) {
+	t.Parallel()
+	uri := mongotest.Database(t)
+	first, second := opened(t, uri), opened(t, uri)
+	head, commits := add(t, first, "w", sync.Head{}, 1)
+	same := follow(head, 2)
+	must(t, second.Append(t.Context(), "w", same))
+	must(t, first.Append(t.Context(), "w", same))
+	isJournal(t, first, "w", append(commits, same...)...)
+}
+
 // TestStaleWriter: who believes in a head of the past gets a conflict,
 // wherever others have gone on from there.
 func TestStaleWriter(t *testing.T) {
