@@ -90,9 +90,9 @@ func TestLargestAppend(t *testing.T) {
 	}
 }
 
-// TestSuccessor compares prefixes and ranges of all short texts, of letters
+// TestFollowing compares prefixes and ranges of all short texts, of letters
 // around the places where the order of letters has its gaps and its end.
-func TestSuccessor(t *testing.T) {
+func TestFollowing(t *testing.T) {
 	t.Parallel()
 	texts := []string{""}
 	for from := range slices.Values([]int{0, 1}) {
@@ -103,7 +103,7 @@ func TestSuccessor(t *testing.T) {
 		}
 	}
 	for _, prefix := range texts {
-		next, ok := successor(prefix)
+		next, ok := following(prefix).(string)
 		for _, s := range texts {
 			if in := s >= prefix && (!ok || s < next); in != strings.HasPrefix(s, prefix) {
 				t.Errorf("%q is in [%q, %q): %t", s, prefix, next, in)

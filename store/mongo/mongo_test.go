@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/enroute-field/enroute/store/faultnet"
+	"github.com/enroute-field/enroute/store/mongotest"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -44,19 +44,11 @@ func opened(t testing.TB, uri string) *Store {
 	return s
 }
 
-// through gives the URI by way of a proxy, which is also returned.
-func through(t testing.TB, uri string, options string) (string, *faultnet.Proxy) {
+// through opens a store whose connections go through a proxy.
+func through(t testing.TB, uri, options string) (*Store, *faultnet.Proxy) {
 	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := faultnet.New(t, 1, u.Host)
-	u.Host = p.Address()
-	q := u.Query()
-	q.Set("directConnection", "true") // a replica set would name its members to go to
-	u.RawQuery = q.Encode() + options
-	return u.String(), p
+	p := faultnet.New(t, 1, mongotest.Primary(t))
+	return opened(t, mongotest.Through(uri, p.Address())+options), p
 }
 
 var epoch = time.Date(2026, 11, 21, 15, 4, 5, 678901000, time.UTC)

@@ -157,125 +157,19 @@ func (s *stubborn) Drop(ctx context.Context, name string) error {
 
 func (s *stubborn) Close() error { return s.inner.Close() }
 
-// shortly has every call of a store given up after a moment.
-const shortly = "&timeoutMS=500"
-
-// doubtful opens a store over a proxy, with a first commit, and lets it append
-// a second one in a trouble in which nobody can know whether it is there.
-func doubtful(t *testing.T, trouble faultnet.Trouble) (p *faultnet.Proxy, uri string, s *Store, second *sync.Commit) {
-	t.Helper()
-	p = faultnet.New(t, 1, mongotest.Primary(t))
-	uri = mongotest.Database(t)
-	s = open(t, mongotest.Through(uri, p.Address())+shortly, noKinds(t))
-	t.Cleanup(func() { closes(t, s) })
-	first := following(sync.Head{})
-	appends(t, s, first)
-	second = following(sync.Head{Number: 1, Hash: first.Hash})
-	p.Set(trouble)
-	if err := s.Append(t.Context(), "w", []*sync.Commit{second}); !errors.Is(err, sync.ErrUnknownOutcome) {
-		t.Fatalf("an append without an answer gives %v", err)
-	}
-	return p, uri, s, second
-}
-
-// An append whose answer was lost has happened; one whose request was lost has
-// not. Repeated when the network is back, either is there once.
-func TestAppendUnanswered(t *testing.T) {
-	t.Parallel()
-	for name, trouble := range map[string]faultnet.Trouble{
-		"request lost": {Requests: faultnet.Lose},
-		"answer lost":  {Answers: faultnet.Lose},
-		"request late": {Requests: faultnet.Hold},
-		"answer late":  {Answers: faultnet.Hold},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p, uri, s, second := doubtful(t, trouble)
-			p.Heal()
-			steady := &stubborn{s}
-			appends(t, steady, second)
-			appends(t, steady, following(sync.Head{Number: 2, Hash: second.Hash}))
-			isJournal(t, uri, 3)
-		})
-	}
-}
-
-// An append that comes late, when another process has gone on, changes nothing.
-func TestAppendTooLate(t *testing.T) {
-	t.Parallel()
-	p, uri, s, late := doubtful(t, faultnet.Trouble{Requests: faultnet.Hold})
-	other := open(t, uri, noKinds(t))
-	defer closes(t, other)
-	rival := following(sync.Head{Number: 1, Hash: late.Prev})
-	appends(t, other, rival)
-	p.Heal()
-	if err := (&stubborn{s}).Append(t.Context(), "w", []*sync.Commit{late}); !errors.Is(err, sync.ErrConflict) {
-		t.Errorf("the late append gives %v", err)
-	}
-	appends(t, other, following(sync.Head{Number: 2, Hash: rival.Hash}))
-	isJournal(t, uri, 3)
-}
-
 // A store that cannot reach its database says so in time, and goes on when it can.
-func TestUnreachable(t *testing.T) {
+func TestCutOffAndBack(t *testing.T) {
 	t.Parallel()
 	p := faultnet.New(t, 1, mongotest.Primary(t))
-	s := open(t, mongotest.Through(mongotest.Database(t), p.Address())+shortly, noKinds(t))
-	defer closes(t, s)
-	first := following(sync.Head{})
-	appends(t, s, first)
+	s := opened(t, mongotest.Through(mongotest.Database(t), p.Address())+"&timeoutMS=500")
+	first, _ := add(t, s, "w", sync.Head{}, 1)
 	p.Set(faultnet.Trouble{Refuse: true})
 	p.Cut(faultnet.Finish)
 	if head, err := s.Head(t.Context(), "w"); err == nil {
 		t.Errorf("it knows the head, %d, of a database it does not reach", head.Number)
 	}
 	p.Heal()
-	if head, err := (&stubborn{s}).Head(t.Context(), "w"); err != nil || head.Hash != first.Hash {
+	if head, err := (&stubborn{s}).Head(t.Context(), "w"); err != nil || head != first {
 		t.Errorf("when it is back the head is %+v, %v", head, err)
-	}
-}
-
-func noKinds(t *testing.T) *sync.Registry {
-	t.Helper()
-	r, err := sync.NewRegistry()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func following(head sync.Head) *sync.Commit {
-	c := &sync.Commit{Number: head.Number + 1, Prev: head.Hash, Nonce: uuid.New()}
-	c.Seal()
-	return c
-}
-
-func appends(t *testing.T, s sync.Store, c *sync.Commit) {
-	t.Helper()
-	if err := s.Append(t.Context(), "w", []*sync.Commit{c}); err != nil {
-		t.Fatalf("append commit %d: %v", c.Number, err)
-	}
-}
-
-func closes(t *testing.T, s *Store) {
-	t.Helper()
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// isJournal expects so many commits, as a process reads them that has not
-// been there before. Journal sees to it that they follow one another.
-func isJournal(t *testing.T, uri string, commits uint64) {
-	t.Helper()
-	s := open(t, uri, noKinds(t))
-	defer closes(t, s)
-	read := uint64(0)
-	err := s.Journal(t.Context(), "w", 1, 0, func(c *sync.Commit) error {
-		read++
-		return nil
-	})
-	if err != nil || read != commits {
-		t.Errorf("%d commits are read, %v", read, err)
 	}
 }

@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"fmt"
-	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -77,26 +76,6 @@ func (s *Store) Notes(ctx context.Context, workspace, prefix string) (map[string
 
 // startingWith finds the notes whose keys start with a prefix.
 func startingWith(history, prefix string) bson.D {
-	end := bson.D{{Key: "h", Value: history + "\x00"}} // beyond all of the history
-	if next, ok := successor(prefix); ok {
-		end = bson.D{{Key: "h", Value: history}, {Key: "k", Value: next}}
-	}
+	end := bson.D{{Key: "h", Value: history}, {Key: "k", Value: following(prefix)}}
 	return byID(bson.D{{Key: "$gte", Value: noteID{history, prefix}}, {Key: "$lt", Value: end}})
-}
-
-// successor gives the least text that sorts after all with the prefix; there
-// is none for the empty prefix.
-func successor(prefix string) (string, bool) {
-	for prefix != "" {
-		last, size := utf8.DecodeLastRuneInString(prefix)
-		prefix = prefix[:len(prefix)-size]
-		switch last {
-		case utf8.MaxRune:
-			continue
-		case 0xD7FF: // what follows is no text
-			return prefix + "\uE000", true
-		}
-		return prefix + string(last+1), true
-	}
-	return "", false
 }

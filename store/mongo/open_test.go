@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 
+	"github.com/enroute-field/enroute/store/faultnet"
 	"github.com/enroute-field/enroute/store/mongotest"
 	"github.com/enroute-field/enroute/sync"
 )
@@ -39,10 +40,10 @@ func TestAddressRefused(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	uri, proxy := through(t, mongotest.Database(t), "&serverSelectionTimeoutMS=500")
+	proxy := faultnet.New(t, 1)
 	address := proxy.Address()
 	proxy.Close()
-	uri = strings.Replace(uri, "mongodb://", "mongodb://u:geheim@", 1)
+	uri := "mongodb://u:geheim@" + address + "/enroute?serverSelectionTimeoutMS=500"
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	_, err := Open(ctx, uri, kinds(t), Options{})

@@ -203,20 +203,13 @@ func (s *Store) bury(ctx context.Context, history string) error {
 	if err := s.projections.drop(ctx, history); err != nil {
 		return err
 	}
-	for _, beside := range []string{"notes", "checkpoints"} {
-		if _, err := s.db.Collection(beside).DeleteMany(ctx, all(history)); err != nil {
-			return fmt.Errorf("remove %s: %w", beside, err)
-		}
+	if err := removeUnder(ctx, s.db.Collection("notes"), under("k", "h", history)); err != nil {
+		return fmt.Errorf("remove notes: %w", err)
+	}
+	if err := removeUnder(ctx, s.db.Collection("checkpoints"), under("g", "h", history)); err != nil {
+		return fmt.Errorf("remove checkpoint: %w", err)
 	}
 	return s.journal.strip(ctx, history)
-}
-
-// all documents whose _id begins with a history.
-func all(history string) bson.D {
-	return byID(bson.D{
-		{Key: "$gte", Value: bson.D{{Key: "h", Value: history}}},
-		{Key: "$lt", Value: bson.D{{Key: "h", Value: history + "\x00"}}},
-	})
 }
 
 // end gives the last segment of a history without its commits; nil if empty.

@@ -89,7 +89,8 @@ func TestRivalsOfTwoProcesses(t *testing.T) {
 func TestConnectionsCut(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Database(t)
-	bad, proxy := through(t, uri, "&timeoutMS=5000")
+	proxy := faultnet.New(t, 1, mongotest.Primary(t))
+	bad := mongotest.Through(uri, proxy.Address())
 	stores := []*Store{opened(t, bad), opened(t, bad)}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -148,6 +149,7 @@ func TestOutcomeUnknown(t *testing.T) {
 		rival   bool // another writes before the append can arrive
 	}{
 		"answer lost":            {trouble: faultnet.Trouble{Answers: faultnet.Lose}},
+		"answer late":            {trouble: faultnet.Trouble{Answers: faultnet.Hold}},
 		"request lost":           {trouble: faultnet.Trouble{Requests: faultnet.Lose}},
 		"request late":           {trouble: faultnet.Trouble{Requests: faultnet.Hold}},
 		"request lost to rivals": {trouble: faultnet.Trouble{Requests: faultnet.Lose}, rival: true},
@@ -156,8 +158,8 @@ func TestOutcomeUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			uri := mongotest.Database(t)
-			bad, proxy := through(t, uri, "")
-			cut, free := opened(t, bad), opened(t, uri)
+			cut, proxy := through(t, uri, "")
+			free := opened(t, uri)
 			head, commits := add(t, cut, "w", sync.Head{}, 2)
 			mine := after(head)
 			appendCutOff(t, cut, free, proxy, c.trouble, mine)
