@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"time"
 
 	"github.com/enroute-field/enroute/cluster"
@@ -156,10 +155,7 @@ const lookAgain = 200 * time.Millisecond
 
 // gauges are the backend's values for /metrics.
 func (b *backend) gauges() map[string]float64 {
-	out := map[string]float64{}
-	if b.store.gauges != nil {
-		maps.Copy(out, b.store.gauges())
-	}
+	out := map[string]float64{"lists_behind_commits": float64(b.store.behind())}
 	if b.cluster != nil {
 		s := b.cluster.Stats()
 		out["cluster_seats_held"] = float64(s.Seats)

@@ -20,8 +20,8 @@ const database = "enroute.db"
 // storage is the store, and what its kind brings along.
 type storage struct {
 	sync.Store
-	ledger cluster.Ledger            // nil: no other process has the store
-	gauges func() map[string]float64 // nil: none
+	ledger cluster.Ledger // nil: no other process has the store
+	behind func() uint64  // how many commits lists do not show yet
 }
 
 // openStore opens the database that the settings name, and makes it where
@@ -47,7 +47,7 @@ func openMongo(ctx context.Context, cfg *config.Config, registry *sync.Registry,
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	return &storage{Store: s, ledger: s.Ledger()}, nil
+	return &storage{Store: s, ledger: s.Ledger(), behind: s.Behind}, nil
 }
 
 // openFolder refuses a folder that another process has open.
@@ -59,7 +59,5 @@ func openFolder(ctx context.Context, cfg *config.Config, registry *sync.Registry
 	if err != nil {
 		return nil, fmt.Errorf("open the data folder %s: %w", cfg.Data, err)
 	}
-	return &storage{Store: s, gauges: func() map[string]float64 {
-		return map[string]float64{"lists_behind_commits": float64(s.Behind())}
-	}}, nil
+	return &storage{Store: s, behind: s.Behind}, nil
 }
