@@ -9,7 +9,7 @@ import (
 
 	"github.com/enroute-field/enroute/cluster"
 	"github.com/enroute-field/enroute/config"
-	"github.com/enroute-field/enroute/store/mongo"
+	"github.com/enroute-field/enroute/store/sqlite"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -30,14 +30,17 @@ var errLostSeat = errors.New("the database was out of reach for so long that oth
 // openAlone opens a place. The context that it gives ends when others may
 // begin to work there; its cause tells.
 func openAlone(ctx context.Context, p place, cfg *config.Config, registry *sync.Registry, log *slog.Logger) (*alone, context.Context, error) {
-	store, err := p.open(ctx, registry, log)
+	store, err := openStore(ctx, p.settings(cfg), registry, log, func(error) {})
+	if errors.Is(err, sqlite.ErrInUse) {
+		err = fmt.Errorf("%w; stop the server first", err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	ctx, lost := context.WithCancelCause(ctx)
 	a := &alone{Store: store, place: p, lost: lost, term: cfg.LeaseTerm, log: log}
-	if db, ok := store.(*mongo.Store); ok {
-		if a.nodes, err = a.join(ctx, db.Ledger()); err != nil {
+	if store.ledger != nil {
+		if a.nodes, err = a.join(ctx, store.ledger); err != nil {
 			return nil, nil, errors.Join(err, a.Close())
 		}
 	}

@@ -27,7 +27,7 @@ func (m *Main) backup(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	from, err := placeOf(cfg).read(ctx, registry, m.logger(cfg))
+	from, err := placeOf(cfg).read(ctx, cfg, registry, m.logger(cfg))
 	if err != nil {
 		return err
 	}

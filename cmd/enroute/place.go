@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/enroute-field/enroute/config"
 	"github.com/enroute-field/enroute/store/archive"
-	"github.com/enroute-field/enroute/store/mongo"
 	"github.com/enroute-field/enroute/store/sqlite"
 	"github.com/enroute-field/enroute/sync"
 )
@@ -25,7 +23,7 @@ type place struct{ folder, uri string }
 // placeOf is what the settings name.
 func placeOf(cfg *config.Config) place {
 	if cfg.Store != "" {
-		return place{uri: string(cfg.Store)}
+		return place{uri: cfg.Store.Reveal()}
 	}
 	return place{folder: cfg.Data}
 }
@@ -36,6 +34,13 @@ func placeNamed(text string) place {
 		return place{uri: text}
 	}
 	return place{folder: text}
+}
+
+// settings that name the place.
+func (p place) settings(cfg *config.Config) *config.Config {
+	here := *cfg
+	here.Data, here.Store = p.folder, config.Secret(p.uri)
+	return &here
 }
 
 // String names the place, without the password of a database.
@@ -64,25 +69,6 @@ func (p place) there() error {
 	return nil
 }
 
-// open the store, and make what is missing. A folder that another process has
-// open is refused; whether others work on a database is for seats to tell.
-func (p place) open(ctx context.Context, registry *sync.Registry, log *slog.Logger) (sync.Store, error) {
-	if p.uri != "" {
-		return mongo.Open(ctx, p.uri, registry, mongo.Options{Logger: log})
-	}
-	if err := os.MkdirAll(p.folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
-	}
-	s, err := sqlite.Open(ctx, p.file(), registry, sqlite.Options{Logger: log})
-	if errors.Is(err, sqlite.ErrInUse) {
-		err = fmt.Errorf("%w; stop the server first", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the data folder %s: %w", p.folder, err)
-	}
-	return s, nil
-}
-
 // source is a place to read journals of, while others write to it.
 type source interface {
 	archive.Source
@@ -90,9 +76,9 @@ type source interface {
 }
 
 // read opens the place for that.
-func (p place) read(ctx context.Context, registry *sync.Registry, log *slog.Logger) (source, error) {
+func (p place) read(ctx context.Context, cfg *config.Config, registry *sync.Registry, log *slog.Logger) (source, error) {
 	if p.uri != "" {
-		return p.open(ctx, registry, log)
+		return openStore(ctx, p.settings(cfg), registry, log, func(error) {})
 	}
 	return sqlite.OpenReader(ctx, p.file())
 }

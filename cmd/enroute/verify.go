@@ -25,7 +25,7 @@ func (m *Main) verify(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := placeOf(cfg).open(ctx, registry, m.logger(cfg))
+	store, err := openStore(ctx, cfg, registry, m.logger(cfg), func(error) {})
 	if err != nil {
 		return err
 	}
