@@ -275,8 +275,11 @@ func (m *machine) outcomes(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 	if err != nil {
 		return nil, fmt.Errorf("look up outcomes: %w", err)
 	}
-	found := map[uuid.UUID]*Outcome{}
+	found, head := map[uuid.UUID]*Outcome{}, m.head()
 	for _, ref := range refs {
+		if ref.Commit > head && m.e.o.Tenure != nil {
+			m.doubt() // another node has gone on
+		}
 		if found[ref.ID] != nil {
 			continue // in a commit that was read for another one
 		}

@@ -8,7 +8,7 @@ import (
 
 // asked is how a request went.
 type asked struct {
-	known  uint64 // the newest head that anybody had seen when it was made
+	known  uint64 // the newest head that was acknowledged when it was made
 	robbed bool   // the node that answered believed to hold a seat that is another's
 	sole   bool   // it was the holder of the seat
 	by     *node
@@ -53,14 +53,15 @@ func (s *server) avoid(n *node) {
 	s.avoided = n
 }
 
-// known is the newest head that anybody has seen.
+// known is the newest head that the holder of the seat has answered with, or
+// that stood in the store when nobody wrote.
 func (w *world) known() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return max(w.acknowledged, w.model.head)
 }
 
-// learns that somebody has seen a head.
+// learns that a head was acknowledged.
 func (w *world) learns(head uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

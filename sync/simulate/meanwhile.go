@@ -58,7 +58,7 @@ func (w *world) pullSome(ctx context.Context) error {
 	const few = 3
 	for range few {
 		p := pick(w, w.online())
-		if p == nil {
+		if p == nil || w.server.many() && p.astray() {
 			continue
 		}
 		if _, err := p.dev.PullPage(ctx); tolerable(err) != nil {
@@ -66,6 +66,14 @@ func (w *world) pullSome(ctx context.Context) error {
 		}
 	}
 	return w.read(ctx)
+}
+
+// astray says whether the device has a cursor of a history that was lost. One
+// above the head makes a node read on, which it cannot during an append.
+func (p *phone) astray() bool {
+	cursor := p.dev.Condition().Cursor
+	_, known := p.given[cursor]
+	return cursor != "" && !known
 }
 
 // about says whether an errand changes a document of the kind.

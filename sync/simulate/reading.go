@@ -21,7 +21,9 @@ func (w *world) saw(p *seenPage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pages = append(w.pages, p)
-	w.acknowledged = max(w.acknowledged, p.page.Head)
+	if p.how.sole { // others may see what the holder does not know yet to be in the store
+		w.acknowledged = max(w.acknowledged, p.page.Head)
+	}
 }
 
 // read brings the model to the head of the journal, and checks on the way

@@ -62,7 +62,7 @@ func (w *world) answers(ctx context.Context, n *node) ([][]byte, error) {
 			_ = w.refused("pull", asked{sole: true}, err)
 			continue
 		}
-		if _, err := p.took(p.dev.Condition().Cursor, asked{known: w.model.head}, page, p.limit); err != nil {
+		if _, err := p.took(p.dev.Condition().Cursor, asked{known: w.model.head, sole: n == w.server.holder()}, page, p.limit); err != nil {
 			return nil, err
 		}
 		slices.SortFunc(page.Put, bytes.Compare) // a preview has no order

@@ -197,7 +197,9 @@ func (w *world) lookAtHeads(ctx context.Context) error {
 		if head.Number < known {
 			w.count("robbed node lags")
 		}
-		w.learns(head.Number)
+		if n == w.server.holder() {
+			w.learns(head.Number)
+		}
 		w.heads = append(w.heads, head)
 	}
 	return nil

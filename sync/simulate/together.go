@@ -101,7 +101,7 @@ func (w *world) catchUpLive(ctx context.Context, p *phone, s *sync.Stream, curso
 		if err != nil {
 			return "", fmt.Errorf("live stream of %s: %w", p.actor.Device, err)
 		}
-		in, err := p.took(cursor, asked{known: w.model.head}, page, 0)
+		in, err := p.took(cursor, asked{known: w.model.head, sole: true}, page, 0)
 		if err != nil {
 			return "", err
 		}

@@ -38,7 +38,7 @@ type world struct {
 	heads   []sync.Head // that nodes had since the journal was last read
 	past    *model      // the journal up to an earlier commit
 	step    int
-	// acknowledged is the newest head that anybody was told of.
+	// acknowledged is the newest head that a holder of the seat answered with.
 	acknowledged uint64
 	values       int  // unique values handed out in this step
 	calm         bool // nothing goes wrong on the way
