@@ -17,7 +17,11 @@ func (m *machine) trusted() bool {
 func (m *machine) held() bool { return m.e.tenure(m.name) != 0 }
 
 // doubt makes the next answer wait for a look at the store's head.
-func (m *machine) doubt() { m.doubts.Add(1) }
+func (m *machine) doubt() {
+	if !m.e.o.Faults.NeverDoubt {
+		m.doubts.Add(1)
+	}
+}
 
 var (
 	// errNotHeld: another node serves the workspace, or none for the moment.
@@ -56,7 +60,7 @@ func (m *machine) catchUp(ctx context.Context) error {
 	if tenure, err = m.inTenure(ctx, tenure); err != nil {
 		return fmt.Errorf("confirm the tenure: %w", err)
 	}
-	if tenure != m.tenure.Load() && tenure != 0 && m.st.head.Number > 0 {
+	if tenure != m.tenure.Load() && tenure != 0 && m.st.head.Number > 0 && !m.e.o.Faults.SilentTenures {
 		if err := m.mark(ctx, "node", "tenure", ""); err != nil {
 			return fmt.Errorf("begin the tenure: %w", err)
 		}

@@ -68,6 +68,8 @@ type Faults struct {
 	TrustCursors     bool // cursors of another history are believed
 	CrossSteps       bool // a page goes on into the next step: targets move with the head
 	ShowUnconfirmed  bool // readers see what was not appended yet
+	SilentTenures    bool // tenures begin without a commit
+	NeverDoubt       bool // nothing makes the engine read on what others have written
 }
 
 func (o Options) withDefaults() Options {

@@ -41,9 +41,31 @@ func (n *node) start(ctx context.Context) (err error) {
 	if n.store, err = n.s.depot.Open(ctx, n.s.registry); err != nil {
 		return err
 	}
-	n.behind = faulty.New(n.store, n.disk.plan)
+	n.behind = faulty.New(n.behaved(n.store), n.disk.plan)
 	n.newEngine()
 	return nil
+}
+
+// careless says which rules of several nodes are left out.
+func (n *node) careless() carelessness { return omissions()[n.s.w.cfg.Sabotage].nodes }
+
+// behaved is the store, or one that does not keep its rules.
+func (n *node) behaved(store sync.Store) sync.Store {
+	if n.careless().conflicts {
+		return yielding{store}
+	}
+	return store
+}
+
+// yielding is a store that takes appends on any head, as far as one can hear.
+type yielding struct{ sync.Store }
+
+func (s yielding) Append(ctx context.Context, workspace string, commits []*sync.Commit) error {
+	err := s.Store.Append(ctx, workspace, commits)
+	if errors.Is(err, sync.ErrConflict) {
+		return nil
+	}
+	return err
 }
 
 // newEngine starts an engine over the store.
@@ -58,10 +80,21 @@ func (n *node) newEngine() {
 		Faults:          omissions()[n.s.w.cfg.Sabotage].engine,
 	}
 	if n.s.many() {
-		o.Tenure = func(string) uint64 { return n.tenure.Load() }
-		o.Confirm = func(context.Context, string) (uint64, error) { return n.confirmed(), nil }
+		n.takeTurns(&o)
 	}
 	n.engine = sync.New(o)
+}
+
+// takeTurns lets the node hold the workspace only in its turns.
+func (n *node) takeTurns(o *sync.Options) {
+	o.Tenure = func(string) uint64 { return n.tenure.Load() }
+	o.Confirm = func(context.Context, string) (uint64, error) { return n.confirmed(), nil }
+	if n.careless().confirm {
+		o.Confirm = nil
+	}
+	if n.careless().tenure {
+		o.Tenure, o.Confirm = func(string) uint64 { return 1 }, nil
+	}
 }
 
 // confirmed is the turn in which the node holds the seat; 0: it does not.

@@ -20,7 +20,7 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 	for _, sabotage := range simulate.Sabotages() {
 		t.Run(string(sabotage), func(t *testing.T) {
 			t.Parallel()
-			h := simulate.Hunt{First: 1, Seeds: 200, Steps: always(300), Site: site(t), Sabotage: sabotage}
+			h := simulate.Hunt{First: 1, Seeds: 200, Steps: always(300), Nodes: sabotage.Nodes(), Site: site(t), Sabotage: sabotage}
 			played, _, err := h.Run(t.Context())
 			v, ok := errors.AsType[*simulate.Violation](err)
 			if !ok {
