@@ -1,14 +1,12 @@
 package sync
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
-	"sort"
+	stdsync "sync"
 
 	"github.com/google/uuid"
 )
@@ -21,58 +19,96 @@ type Verification struct {
 	Deleted   int
 	Outcomes  int
 	Lists     int // list and search queries compared
+	// Checkpoint is the commit of the one that was compared with the replay:
+	// views, intervals and departures. 0: there is none.
+	Checkpoint uint64
+	// Meanwhile is how many documents somebody changed during the verification.
+	// They were compared with the commits that changed them, but not in lists.
+	Meanwhile int
 	// Problems name what is not as the journal says; none is good.
 	Problems []string
 }
 
-// Verify replays a workspace's journal, the hash chain included, and compares
-// everything else in the store with it: current documents, outcomes of
-// mutations, the history index, lists, search and the checkpoint.
+// Verify replays a workspace's journal up to its head, the hash chain included,
+// and compares everything else in the store with it: current documents, their
+// unique values, outcomes of mutations, the history index, lists, search, and
+// the checkpoint with what follows it. Others may write meanwhile.
 func Verify(ctx context.Context, store Store, reg *Registry, workspace string) (*Verification, error) {
 	v := &verifier{
 		store: store, reg: reg, out: &Verification{Workspace: workspace},
-		st: newState(reg, Faults{}), current: map[Key]*Version{}, revs: map[Key][]uint64{},
+		st: newState(reg, Faults{}), current: map[Key]imprint{}, revs: map[Key][]uint64{},
+		moved: map[Key]bool{}, lists: map[string]*listed{}, unique: map[string]string{},
 	}
-	steps := []func(context.Context) error{v.replay, v.documents, v.outcomes, v.history, v.lists, v.checkpoint}
+	steps := []func(context.Context) error{v.replay, v.documents, v.outcomes, v.history, v.compareLists, v.checkpoint}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return v.out, fmt.Errorf("verify %s: %w", workspace, err)
 		}
 	}
+	v.out.Meanwhile = len(v.moved)
 	return v.out, nil
 }
 
+// verifier compares everything with the journal as of one head. What somebody
+// writes after that is followed, so that it can be told from what is wrong.
 type verifier struct {
 	store   Store
 	reg     *Registry
-	out     *Verification
-	st      *state
-	current map[Key]*Version
+	head    Head             // as of which all is compared
+	st      *state           // of the journal, up to at
+	at      Head             // beyond head, when others write
+	current map[Key]imprint  // as of head
 	revs    map[Key][]uint64 // oldest first
 	results []OutcomeRef
+	moved   map[Key]bool // changed after head
+	lists   map[string]*listed
+	unique  map[string]string // the id that has a unique value
+
+	mu  stdsync.Mutex // of problem
+	out *Verification
 }
 
 const maxProblems = 100
 
 func (v *verifier) problem(format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if len(v.out.Problems) < maxProblems {
 		v.out.Problems = append(v.out.Problems, fmt.Sprintf(format, args...))
 	}
 }
 
-// replay the journal and check its chain.
-func (v *verifier) replay(ctx context.Context) error {
-	var prev Head
-	err := v.store.Journal(ctx, v.out.Workspace, 1, 0, func(c *Commit) error {
-		if c.Number != prev.Number+1 {
-			return fmt.Errorf("commit %d follows %d: %w", c.Number, prev.Number, ErrDamaged)
+// replay the journal up to its head and check its chain.
+func (v *verifier) replay(ctx context.Context) (err error) {
+	if v.head, err = v.store.Head(ctx, v.out.Workspace); err != nil {
+		return err
+	}
+	if v.head.Number == 0 {
+		return nil
+	}
+	if err := v.read(ctx, v.head.Number, v.remember); err != nil {
+		return err
+	}
+	v.out.Commits = v.at.Number
+	if v.at.Number != v.head.Number || v.at.Hash != v.head.Hash {
+		v.problem("head is %d, the journal ends at %d", v.head.Number, v.at.Number)
+		v.head = v.at
+	}
+	return nil
+}
+
+// read the journal on, up to a commit.
+func (v *verifier) read(ctx context.Context, to uint64, remember func(*Commit)) error {
+	return v.store.Journal(ctx, v.out.Workspace, v.at.Number+1, to, func(c *Commit) error {
+		if c.Number != v.at.Number+1 {
+			return fmt.Errorf("commit %d follows %d: %w", c.Number, v.at.Number, ErrDamaged)
 		}
 		sealed := *c
 		sealed.Seal()
-		if c.Prev != prev.Hash || sealed.Hash != c.Hash {
+		if c.Prev != v.at.Hash || sealed.Hash != c.Hash {
 			v.problem("commit %d: the hash chain is broken", c.Number)
 		}
-		if c.At.Before(prev.At) {
+		if c.At.Before(v.at.At) {
 			v.problem("commit %d: is older than its predecessor", c.Number)
 		}
 		fs, err := v.reg.factsOf(c)
@@ -80,25 +116,16 @@ func (v *verifier) replay(ctx context.Context) error {
 			return err
 		}
 		v.st.apply(c, fs)
-		v.remember(c)
-		prev = Head{c.Number, c.Hash, c.At}
+		remember(c)
+		v.at = Head{c.Number, c.Hash, c.At}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	v.out.Commits = prev.Number
-	head, err := v.store.Head(ctx, v.out.Workspace)
-	if err == nil && (head.Number != prev.Number || head.Hash != prev.Hash) {
-		v.problem("head is %d, the journal ends at %d", head.Number, prev.Number)
-	}
-	return err
 }
 
 func (v *verifier) remember(c *Commit) {
 	for i := range c.Changes {
 		ch := &c.Changes[i]
-		v.current[ch.Key] = ch
+		v.current[ch.Key] = imprintOf(ch)
 		v.revs[ch.Key] = append(v.revs[ch.Key], c.Number)
 	}
 	for _, o := range c.Outcomes {
@@ -106,41 +133,13 @@ func (v *verifier) remember(c *Commit) {
 	}
 }
 
-// documents compares the current ones.
-func (v *verifier) documents(ctx context.Context) error {
-	for keys := range slices.Chunk(v.keys(), 500) {
-		rows, err := v.store.Documents(ctx, v.out.Workspace, keys)
-		if err != nil {
-			return err
+// follow reads what others have written since, up to a commit (0: all).
+func (v *verifier) follow(ctx context.Context, to uint64) error {
+	return v.read(ctx, to, func(c *Commit) {
+		for i := range c.Changes {
+			v.moved[c.Changes[i].Key] = true
 		}
-		got := map[Key]*Version{}
-		for i := range rows {
-			got[rows[i].Key] = &rows[i]
-		}
-		for _, k := range keys {
-			want := v.current[k]
-			if want.Deleted {
-				v.out.Deleted++
-			} else {
-				v.out.Documents++
-			}
-			if !sameVersion(want, got[k]) {
-				v.problem("%s: the current document is not that of commit %d", k, want.Rev)
-			}
-		}
-	}
-	return nil
-}
-
-func (v *verifier) keys() []Key {
-	keys := slices.Collect(maps.Keys(v.current))
-	sortKeys(keys)
-	return keys
-}
-
-func sameVersion(a, b *Version) bool {
-	return b != nil && a.Rev == b.Rev && a.Scope == b.Scope && a.Deleted == b.Deleted &&
-		bytes.Equal(a.Body, b.Body) && bytes.Equal(a.Marks, b.Marks)
+	})
 }
 
 // outcomes compares the index of what became of mutations.
@@ -173,149 +172,15 @@ func (v *verifier) outcomes(ctx context.Context) error {
 	return nil
 }
 
-// history compares the index of each document's commits.
-func (v *verifier) history(ctx context.Context) error {
-	for _, k := range v.keys() {
-		want := slices.Clone(v.revs[k])
-		slices.Reverse(want)
-		got, err := v.store.Revisions(ctx, v.out.Workspace, v.out.Commits, k, 0, len(want)+1)
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(got, want) {
-			v.problem("%s: the history index has %v, the journal %v", k, got, want)
-		}
-	}
-	return nil
-}
-
-// lists compares, for each kind, the list by every field that sorts, and the
-// search for some words.
-func (v *verifier) lists(ctx context.Context) error {
-	for _, k := range v.reg.Kinds() {
-		rows, words, err := v.indexed(k.Name)
-		if err != nil {
-			return err
-		}
-		fields := []string{"id"}
-		for _, f := range k.Fields {
-			if f.Filter {
-				fields = append(fields, f.Name)
-			}
-		}
-		for _, f := range fields {
-			if err := v.listBy(ctx, k.Name, f, rows); err != nil {
-				return err
-			}
-		}
-		if err := v.search(ctx, k.Name, words); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listRow is what lists should know of a document.
-type listRow struct {
-	id    string
-	least map[string]string // field to its least sort key
-}
-
-func (v *verifier) indexed(kind string) (rows []listRow, words map[string][]string, err error) {
-	words = map[string][]string{}
-	for _, k := range v.keys() {
-		if k.Kind != kind || v.current[k].Deleted {
-			continue
-		}
-		entries, found, err := v.reg.Index(kind, v.current[k].Body)
-		if err != nil {
-			return nil, nil, fmt.Errorf("index %s: %w", k, err)
-		}
-		row := listRow{id: k.ID, least: map[string]string{"id": k.ID}}
-		for _, e := range entries {
-			if have, ok := row.least[e.Field]; !ok || e.Order < have {
-				row.least[e.Field] = e.Order
-			}
-		}
-		rows = append(rows, row)
-		for _, w := range found {
-			words[w] = append(words[w], k.ID)
-		}
-	}
-	return rows, words, nil
-}
-
-func (v *verifier) listBy(ctx context.Context, kind, field string, rows []listRow) error {
-	want := slices.Clone(rows)
-	sort.SliceStable(want, func(i, j int) bool {
-		a, okA := want[i].least[field]
-		b, okB := want[j].least[field]
-		switch {
-		case okA != okB:
-			return okA
-		case a != b:
-			return a < b
-		}
-		return want[i].id < want[j].id
-	})
-	q := Query{Kind: kind, Sort: []SortKey{{Field: field}}, Limit: 1000}
-	at := 0
-	for {
-		page, err := v.store.List(ctx, v.out.Workspace, v.out.Commits, q)
-		if err != nil {
-			return err
-		}
-		v.out.Lists++
-		for _, id := range page.IDs {
-			if at >= len(want) || want[at].id != id {
-				v.problem("list of %s by %s: %s is out of place", kind, field, id)
-				return nil
-			}
-			at++
-		}
-		if page.Next == nil {
-			break
-		}
-		q.After = page.Next
-	}
-	if at != len(want) {
-		v.problem("list of %s by %s: has %d, the journal %d", kind, field, at, len(want))
-	}
-	return nil
-}
-
-const searchedWords = 200
-
-func (v *verifier) search(ctx context.Context, kind string, words map[string][]string) error {
-	all := slices.Sorted(maps.Keys(words))
-	for i := 0; i < len(all); i += 1 + len(all)/searchedWords {
-		want := map[string]bool{}
-		for _, w := range all[i:] {
-			if len(w) < len(all[i]) || w[:len(all[i])] != all[i] {
-				break
-			}
-			for _, id := range words[w] {
-				want[id] = true
-			}
-		}
-		page, err := v.store.List(ctx, v.out.Workspace, v.out.Commits, Query{Kind: kind, Words: []string{all[i]}, Limit: 1})
-		if err != nil {
-			return err
-		}
-		v.out.Lists++
-		if !page.More && page.Total != len(want) {
-			v.problem("search of %s for %q: finds %d, the journal %d", kind, all[i], page.Total, len(want))
-		}
-	}
-	return nil
-}
-
-// checkpoint compares what loading gives with the replay.
+// checkpoint compares what loading gives with the replay: the whole state, with
+// every interval and departure that cursors may still need.
 func (v *verifier) checkpoint(ctx context.Context) error {
 	head, chunks, err := v.store.LoadCheckpoint(ctx, v.out.Workspace)
 	if err == nil {
 		err = newState(v.reg, Faults{}).decode(slices.Concat(chunks...))
-		if err != nil && !errors.Is(err, errOtherVersion) {
+		if err == nil {
+			v.out.Checkpoint = head.Number
+		} else if !errors.Is(err, errOtherVersion) {
 			v.problem("the checkpoint of commit %d is damaged", head.Number)
 		}
 	} else if !errors.Is(err, ErrMissing) {
@@ -326,7 +191,10 @@ func (v *verifier) checkpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.st.forget(st.horizon)
+	if err := v.follow(ctx, st.head.Number); err != nil {
+		return err
+	}
+	v.st.forget(max(v.st.horizon, st.horizon))
 	if st.hash() != v.st.hash() {
 		v.problem("the checkpoint and what follows it do not give the state of the journal")
 	}

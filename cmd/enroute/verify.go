@@ -53,8 +53,8 @@ func (m *Main) verifyAll(ctx context.Context, store sync.Store, registry *sync.R
 			damaged++
 			continue
 		}
-		fmt.Fprintf(m.Stdout, "workspace %s: %d commits, %d documents, %d deleted ones, %d outcomes, %d lists compared: %s\n",
-			name, v.Commits, v.Documents, v.Deleted, v.Outcomes, v.Lists, verdict(v))
+		fmt.Fprintf(m.Stdout, "workspace %s: %d commits, %d documents, %d deleted ones, %d outcomes, %d lists, %s compared: %s\n",
+			name, v.Commits, v.Documents, v.Deleted, v.Outcomes, v.Lists, checkpoint(v), verdict(v))
 		for _, p := range v.Problems {
 			fmt.Fprintf(m.Stdout, "  %s\n", p)
 		}
@@ -68,8 +68,18 @@ func (m *Main) verifyAll(ctx context.Context, store sync.Store, registry *sync.R
 	return nil
 }
 
+func checkpoint(v *sync.Verification) string {
+	if v.Checkpoint == 0 {
+		return "no checkpoint"
+	}
+	return fmt.Sprintf("the checkpoint of commit %d", v.Checkpoint)
+}
+
 func verdict(v *sync.Verification) string {
-	if len(v.Problems) == 0 {
+	switch {
+	case len(v.Problems) == 0 && v.Meanwhile > 0:
+		return fmt.Sprintf("all as the journal says (%d documents were changed meanwhile, and not looked for in lists)", v.Meanwhile)
+	case len(v.Problems) == 0:
 		return "all as the journal says"
 	}
 	return fmt.Sprintf("%d problems", len(v.Problems))
