@@ -243,6 +243,10 @@ func TestWhatANodeHears(t *testing.T) {
 		t.Errorf("X-Odd is %v", got)
 	}
 	r := <-heard
+	w.do("GET", "/v1/clients/c1", tim, nil).want(http.StatusNoContent)
+	if unnamed := <-heard; unnamed.Header.Get("X-Request-Id") == "" {
+		t.Error("the node hears of no id for a request that came without one")
+	}
 	if r.Method != "PATCH" || r.RequestURI != "/v1/clients/%63%31?x=%20y&z" || r.ContentLength != 8 {
 		t.Errorf("%s %s with %d bytes", r.Method, r.RequestURI, r.ContentLength)
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"testing"
@@ -56,8 +57,20 @@ func BenchmarkPullNothingNew(b *testing.B) {
 		return c.Send(answer)
 	})
 	b.Run("enroute", func(b *testing.B) { repeat(b, s.app.Server().Handler, page.Cursor, token) })
+	clustered, err := New(Options{Engine: w.Engine, Registry: w.Registry, Auth: a, Clock: w.Clock.Now, Logger: slog.New(slog.DiscardHandler), Cluster: alone{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("enroute, with a cluster", func(b *testing.B) { repeat(b, clustered.app.Handler(), page.Cursor, token) })
 	b.Run("bare", func(b *testing.B) { repeat(b, bare.Handler(), page.Cursor, token) })
 }
+
+// alone is a cluster in which this node serves everything.
+type alone struct{}
+
+func (alone) Locate(context.Context, string) (string, error) { return "", nil }
+func (alone) Mislaid(string, string)                         {}
+func (alone) Key() string                                    { return "key" }
 
 func repeat(b *testing.B, h fasthttp.RequestHandler, cursor, token string) {
 	b.ReportAllocs()

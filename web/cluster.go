@@ -111,7 +111,11 @@ func (c *call) sendTo(name, address string) (done bool, err error) {
 		}
 	}
 	f := c.server.forwarder
-	body, release, err := f.take(c)
+	p := parcel{header: c.outgoingHeader()}
+	if size := p.headSize(c); size > maxHead+headRoom {
+		return false, fault.New(fault.BadRequest, "why", "HTTP")
+	}
+	release, err := f.take(c, &p)
 	if err != nil {
 		return false, err
 	}
@@ -119,7 +123,7 @@ func (c *call) sendTo(name, address string) (done bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(c.ctx, c.server.o.Limits.Request, errTooSlow)
 	defer cancel()
 	for try := 1; address != ""; try++ {
-		if err = f.exchange(ctx, c, address, body); err == nil {
+		if err = f.exchange(ctx, c, address, &p); err == nil {
 			return true, nil
 		}
 		f.cluster.Mislaid(name, address)

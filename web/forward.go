@@ -48,6 +48,7 @@ const (
 var (
 	errUnreachable = errors.New("the node cannot be reached")
 	errElsewhere   = errors.New("the node does not serve the workspace")
+	errNoRoom      = errors.New("too many bodies are being forwarded")
 	errNoNode      = errors.New("what answers is no node of this cluster")
 )
 
@@ -90,27 +91,33 @@ func (f *forwarder) close() {
 	f.streams.CloseIdleConnections()
 }
 
+// parcel is what other nodes get of a request.
+type parcel struct {
+	header http.Header
+	body   []byte
+}
+
 // take reads the body of a request whole, before another node hears of it: a
 // slow client holds no connection between nodes, and the request can be sent
 // again. Since nobody knows yet who the client is, there is room for so many
-// bytes at once and no more.
-func (f *forwarder) take(c *call) (body []byte, release func(), err error) {
+// bytes at once and no more; release gives it back.
+func (f *forwarder) take(c *call, p *parcel) (release func(), err error) {
 	size := int64(c.http.Request().Header.ContentLength())
 	if size < 0 || size > int64(c.endpoint.limit) { // unknown, or none that is read
 		size = int64(c.endpoint.limit)
 	}
 	release = func() { f.bodies.Add(-size) }
-	if f.bodies.Add(size) > bodyRoom {
+	switch {
+	case f.bodies.Add(size) > bodyRoom:
+		err = fault.New(fault.Unavailable).After(forwardRetry).Because(errNoRoom)
+	case c.endpoint.limit > 0:
+		p.body, err = c.readBody()
+	}
+	if err != nil {
 		release()
-		return nil, nil, fault.New(fault.Unavailable).After(forwardRetry).Because(errors.New("too many bodies are being forwarded"))
+		return nil, err
 	}
-	if c.endpoint.limit > 0 {
-		if body, err = c.readBody(); err != nil {
-			release()
-			return nil, nil, err
-		}
-	}
-	return body, release, nil
+	return release, nil
 }
 
 // exchange is a request sent to another node, and its answer. It ends with
@@ -135,8 +142,8 @@ func (x *exchange) Close() error {
 }
 
 // exchange sends the request to a node and passes its answer on.
-func (f *forwarder) exchange(ctx context.Context, c *call, address string, body []byte) error {
-	x, err := f.ask(ctx, c, address, body)
+func (f *forwarder) exchange(ctx context.Context, c *call, address string, p *parcel) error {
+	x, err := f.ask(ctx, c, address, p)
 	if err != nil {
 		return err
 	}
@@ -149,7 +156,7 @@ func (f *forwarder) exchange(ctx context.Context, c *call, address string, body 
 }
 
 // ask sends the request to a node and reads the head of its answer.
-func (f *forwarder) ask(ctx context.Context, c *call, address string, body []byte) (*exchange, error) {
+func (f *forwarder) ask(ctx context.Context, c *call, address string, p *parcel) (*exchange, error) {
 	life, transport := f.life, f.answers
 	if c.endpoint.streams() {
 		life, transport = f.watch, f.streams
@@ -159,7 +166,7 @@ func (f *forwarder) ask(ctx context.Context, c *call, address string, body []byt
 	life, end := context.WithCancel(life)
 	until, _ := ctx.Deadline()
 	x := &exchange{timer: time.AfterFunc(time.Until(until), end), end: end}
-	req, err := c.outgoing(life, address, body)
+	req, err := c.outgoing(life, address, p)
 	if err == nil {
 		x.answer, err = transport.RoundTrip(req)
 	}
@@ -186,31 +193,37 @@ func fromNode(r *http.Response) error {
 }
 
 // outgoing is the client's request in the form in which it goes to a node.
-func (c *call) outgoing(ctx context.Context, address string, body []byte) (*http.Request, error) {
-	in := c.http.Request()
-	req, err := http.NewRequestWithContext(ctx, c.http.Method(), address, bytes.NewReader(body))
+func (c *call) outgoing(ctx context.Context, address string, p *parcel) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, c.http.Method(), address, bytes.NewReader(p.body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
-	req.URL.Opaque = withoutControls(in.URI().PathOriginal()) // as it came, not as Go would write it
-	req.URL.RawQuery = withoutControls(in.URI().QueryString())
-	in.Header.VisitAll(func(name, value []byte) {
+	uri := c.http.Request().URI()
+	req.URL.Opaque, req.URL.RawQuery = string(uri.PathOriginal()), string(uri.QueryString()) // as they came, not as Go would write them
+	req.Header = p.header
+	return req, nil
+}
+
+// outgoingHeader is the client's header in the form in which it goes to a node.
+func (c *call) outgoingHeader() http.Header {
+	h := http.Header{}
+	c.http.Request().Header.VisitAll(func(name, value []byte) {
 		if sendable(name, value) && !hopByHop(string(name)) {
-			req.Header.Add(string(name), string(value))
+			h.Add(string(name), string(value))
 		}
 	})
 	for name := range strings.SplitSeq(c.http.Get(fiber.HeaderConnection), ",") {
-		req.Header.Del(strings.TrimSpace(name))
+		h.Del(strings.TrimSpace(name))
 	}
 	if !c.repeatable() {
 		// net/http repeats whatever has one of these when a connection breaks.
-		req.Header.Del(idempotencyHeader)
-		req.Header.Del("X-Idempotency-Key")
+		h.Del(idempotencyHeader)
+		h.Del("X-Idempotency-Key")
 	}
-	req.Header.Set(fiber.HeaderXForwardedFor, strings.Join(append(c.hops(), c.http.Context().RemoteIP().String()), ", "))
-	req.Header.Set(fiber.HeaderXRequestID, c.requestID)
-	req.Header.Set(keyHeaderName, c.server.o.Cluster.Key())
-	return req, nil
+	h.Set(fiber.HeaderXForwardedFor, strings.Join(append(c.hops(), c.http.Context().RemoteIP().String()), ", "))
+	h.Set(fiber.HeaderXRequestID, c.requestID)
+	h.Set(keyHeaderName, c.server.o.Cluster.Key())
+	return h
 }
 
 // sendable says whether a header may be written as it is. One that may not has
@@ -232,24 +245,25 @@ func hopByHop(name string) bool {
 	return false
 }
 
-// withoutControls escapes control characters, which mean the same so.
-func withoutControls(text []byte) string {
-	if bytes.IndexFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0 {
-		return string(text)
-	}
-	var b strings.Builder
-	for _, c := range text {
-		if c < ' ' || c == 0x7f {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
+// lineSize is the length of a request's first line in bytes.
+func (c *call) lineSize() int {
+	h := &c.http.Request().Header
+	return len(h.Method()) + len(" ") + len(h.RequestURI()) + len(" HTTP/1.1\r\n")
 }
 
-// headSize is the length of the request's head in bytes.
-func (c *call) headSize() int {
-	h := &c.http.Request().Header
-	return len(h.Method()) + len(h.RequestURI()) + len(" ") + len(" HTTP/1.1\r\n") + len(h.RawHeaders())
+// headSize is the length in bytes of the head as the client sent it.
+func (c *call) headSize() int { return c.lineSize() + len(c.http.Request().Header.RawHeaders()) }
+
+// headSize is the length in bytes of the head as a node gets it, or a little
+// more. It is written in full where the client was brief, and may have grown
+// by more than there is room for.
+func (p *parcel) headSize(c *call) int {
+	const others = 256 // Host, User-Agent, Content-Length
+	size := c.lineSize() + others
+	for name, values := range p.header {
+		for _, value := range values {
+			size += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	return size
 }
