@@ -271,7 +271,7 @@ func (s *servers) stop() {
 		if code := n.stop(); code != 0 {
 			s.t.Errorf("node %s ends with %d", n.listen, code)
 		}
-		for _, bad := range []string{"DATA RACE", "panic", "level=ERROR"} {
+		for _, bad := range []string{"DATA RACE", "panic"} {
 			if strings.Contains(n.log.String(), bad) {
 				s.t.Errorf("the log of node %s has %q", n.listen, bad)
 			}

@@ -33,7 +33,7 @@ func TestConformanceOverBadNetwork(t *testing.T) {
 			}
 			p := faultnet.New(t, 1, primary)
 			s := open(t, mongotest.Through(uri.(string), p.Address()), idx)
-			p.Set(faultnet.Trouble{Cut: 0.005})
+			p.Set(faultnet.Trouble{Cut: 0.004})
 			t.Cleanup(func() { cuts.Add(int64(p.Tally().Cut)) })
 			return &stubborn{s}
 		})
