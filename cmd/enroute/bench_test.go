@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/enroute-field/enroute/store/mongotest"
 )
 
 // TestBenchMeasures runs the measurement in its small size: every process is
@@ -21,7 +23,7 @@ func TestBenchMeasures(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), binary, "bench", "--small")
 	cmd.Stdout, cmd.Stderr = &out, &progress
 	temporary := t.TempDir()
-	cmd.Env = append(cmd.Environ(), "TMPDIR="+temporary)
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+temporary, "ENROUTE_STORE="+mongotest.URI())
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
@@ -45,7 +47,7 @@ func benchRows() []string {
 		return `\| ` + scenario + ` \| ` + what + ` \|  \| ` + number + unit + ` \|  \|  \|`
 	}
 	return []string{
-		`\d cores.*; 1 rounds`, `Before: load .*p99\)`, `After: load .*p99\)`, `busy with something else.*: nothing-new .* workspaces`,
+		`\d cores.*; 1 rounds`, `Before: load .*p99\)`, `After: load .*p99\)`, `busy with something else.*: nothing-new .* nodes`,
 		judged("nothing-new", `pulls a second.*`, `≥ 0.85`, ``),
 		judged("nothing-new", `processor time.*`, `≤ 0.0200`, ` s`),
 		judged("delta", `pulls of 10 changed documents.*`, `≥ 0.60`, ``),
@@ -73,6 +75,12 @@ func benchRows() []string {
 		told("workspaces", `5 workspaces of 20 documents in memory`, ` MB`),
 		told("workspaces", `5 workspaces of 20 documents .* after the last request.*`, ` MB`),
 		told("workspaces", `first request.*left memory: p99`, ` ms`),
+		told("nodes", `documents a second, durable, to one workspace: SQLite`, ``),
+		told("nodes", `documents a second, durable, to one workspace: one node`, ``),
+		told("nodes", `documents a second, durable, to 4 workspaces: three nodes`, ``),
+		told("nodes", `.* 20 streams: three nodes, written there, followed at another: p50`, ` ms`),
+		`\| pull, nothing new: three nodes, asked at the one that serves \| \d+ \|`,
+		`\| pull, nothing new: three nodes, asked at another \| \d+ \|`,
 		`\| pull, nothing new \| \d+ \| \d+ \| \d+\.\d\d \|`,
 		`\| pull, 10 changed documents \| \d+ \| \d+ \| \d+\.\d\d \|`,
 		`\| push, 10 documents a request \| \d+ \|`,
