@@ -38,6 +38,7 @@ func (l *lists) answer(ctx context.Context, mk string, q sync.Query, limits list
 const (
 	firstChunk = 128
 	lastChunk  = 1024
+	fullAnswer = 4 << 20 // bytes, from which on an answer may have been too large to be whole
 )
 
 // Count implements listing.Index.
@@ -228,6 +229,7 @@ func (l *lookup) Without(ctx context.Context, col *string, down bool, id string,
 		if err != nil {
 			return fmt.Errorf("read documents: %w", err)
 		}
+		size := 0
 		for i := range rows {
 			f, err := rows[i].facts()
 			if err != nil {
@@ -236,8 +238,9 @@ func (l *lookup) Without(ctx context.Context, col *string, down bool, id string,
 			if err := next(rows[i].ID.ID, &f); err != nil {
 				return err
 			}
+			size += len(rows[i].Facts)
 		}
-		if len(rows) == 0 {
+		if len(rows) == 0 || len(rows) < chunk && size < fullAnswer {
 			return nil
 		}
 		filter = goOn(filter, dir, rows[len(rows)-1].ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdsync "sync"
 	"time"
 
 	"github.com/enroute-field/enroute/store/listing"
@@ -54,28 +55,37 @@ func (p *projections) turn(ctx context.Context, j *job) {
 		}
 		return
 	}
+	var both stdsync.WaitGroup
 	for s := range sides {
-		if j.sides[s].empty() {
-			continue
-		}
-		err := p.follow(ctx, j, s)
-		if errors.Is(err, errRetired) {
-			p.state.mislaid(j.history)
-			return
-		}
-		if err != nil {
-			p.fail(ctx, j, s, err)
+		if !j.sides[s].empty() {
+			both.Go(func() { p.bring(ctx, j, s) })
 		}
 	}
+	both.Wait()
+	if len(j.old) > 0 {
+		p.removeOld(ctx, j)
+	}
+}
+
+// bring a side on.
+func (p *projections) bring(ctx context.Context, j *job, s side) {
+	err := p.follow(ctx, j, s)
+	switch {
+	case errors.Is(err, errRetired):
+		p.state.mislaid(j.history)
+	case err != nil:
+		p.fail(ctx, j, s, err)
+	}
+}
+
+func (p *projections) removeOld(ctx context.Context, j *job) {
 	for _, old := range j.old {
 		if err := p.marks.retire(ctx, old, p.lists.drop); err != nil {
 			p.fail(ctx, j, ofLists, err)
 			return
 		}
 	}
-	if len(j.old) > 0 {
-		p.state.removed(j.history)
-	}
+	p.state.removed(j.history)
 }
 
 func (p *projections) fail(ctx context.Context, j *job, s side, err error) {
