@@ -115,6 +115,9 @@ func shown(ctx context.Context, p *projections, history string, head uint64) (ma
 	} {
 		q.Kind, q.Limit = "client", 10
 		for way, limits := range map[string]listing.Limits{"gathered": listing.DefaultLimits(), "walked": {}} {
+			if way == "walked" && q.Sort == nil {
+				continue // what walks finds by no filter
+			}
 			p.limits = limits
 			l, err := p.list(ctx, history, head, q)
 			if err != nil {
