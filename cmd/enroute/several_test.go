@@ -15,8 +15,9 @@ import (
 	"github.com/enroute-field/enroute/store/mongotest"
 )
 
-// severalTerm leaves room for a busy machine.
-const severalTerm = 3 * time.Second
+// severalTerm leaves room for a busy machine, and is long enough to tell a
+// handing over from a taking over.
+const severalTerm = 20 * time.Second
 
 // nodesOf starts servers over one database, all at the same moment.
 func nodesOf(t *testing.T, uri string, count int, args ...string) []*program {
