@@ -80,7 +80,7 @@ type belief struct {
 	since instant // start of the beat
 }
 
-// ErrLeft: the node is not, or no longer, one of the cluster.
+// ErrLeft is the error of whoever asks a node that is not one, or no longer.
 var ErrLeft = errors.New("this node has left the cluster")
 
 // Join makes this process a node. Leave it.

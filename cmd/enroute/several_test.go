@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/enroute-field/enroute/demo"
+	"github.com/enroute-field/enroute/store/mongo"
 	"github.com/enroute-field/enroute/store/mongotest"
 )
 
-// severalTerm leaves room for a busy machine.
-const severalTerm = 3 * time.Second
+// severalTerm leaves room for a busy machine, and is long enough to tell a
+// handing over from a taking over.
+const severalTerm = 20 * time.Second
 
 // nodesOf starts servers over one database, all at the same moment.
 func nodesOf(t *testing.T, uri string, count int, args ...string) []*program {
@@ -122,7 +124,8 @@ func (p *program) held() (seats int) {
 // stopped, the next serves in the same moment, not a term later.
 func TestNodesServeTogether(t *testing.T) {
 	t.Parallel()
-	nodes := nodesOf(t, mongotest.Database(t), 2)
+	uri := mongotest.Database(t)
+	nodes := nodesOf(t, uri, 2)
 	a, b := nodes[0], nodes[1]
 	workspace, email, password := credentials(t, a.stdout.String()+b.stdout.String())
 	if b.held() > a.held() {
@@ -146,6 +149,7 @@ func TestNodesServeTogether(t *testing.T) {
 	if code := a.end(); code != exitOK {
 		t.Errorf("it ends with %d:\n%s", code, a.stderr)
 	}
+	savedAll(t, uri, workspace)
 	begun := time.Now()
 	if n := len(b.pull(token)["client"]); n != 5 {
 		t.Errorf("the other node shows %d clients", n)
@@ -157,6 +161,29 @@ func TestNodesServeTogether(t *testing.T) {
 		t.Error("the other node holds nothing")
 	}
 	endAll(t, b)
+}
+
+// savedAll checks that the workspace's checkpoint is of its head: whoever loads
+// it need not replay anything.
+func savedAll(t *testing.T, uri, workspace string) {
+	t.Helper()
+	registry, err := newRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mongo.Open(t.Context(), uri, registry, mongo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }() // it was only read
+	head, err := s.Head(t.Context(), workspace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, _, err := s.LoadCheckpoint(t.Context(), workspace)
+	if err != nil || saved.Number != head.Number {
+		t.Errorf("the checkpoint is of commit %d, %v; the head is %d", saved.Number, err, head.Number)
+	}
 }
 
 // TestWorkspaceCreateBesideServers: a tool makes a workspace while nodes
@@ -181,6 +208,29 @@ func TestWorkspaceCreateBesideServers(t *testing.T) {
 	}
 	if _, errs, code := run(t, "import", "clients", csv, "--workspace", "plombier", "--store", uri); code != exitFailed || !strings.Contains(errs, "a server that runs has it") {
 		t.Errorf("imported beside the server: %d, %s", code, errs)
+	}
+	endAll(t, nodes...)
+}
+
+// TestIdleWorkspaceIsAnybodys: what nobody uses leaves a node's memory and its
+// hands, and is served again by whoever is asked.
+func TestIdleWorkspaceIsAnybodys(t *testing.T) {
+	t.Parallel()
+	nodes := nodesOf(t, mongotest.Database(t), 2, "--idle-after", "1ms")
+	workspace, email, password := credentials(t, nodes[0].stdout.String()+nodes[1].stdout.String())
+	token := nodes[1].login(workspace, email, password)
+	tick, enough := time.Tick(50*time.Millisecond), time.After(patience)
+	for nodes[0].held()+nodes[1].held() > 0 {
+		select {
+		case <-tick:
+		case <-enough:
+			t.Fatal("it is held for ever")
+		}
+	}
+	for _, p := range nodes {
+		if docs := p.pull(token); len(docs["employee"]) != 1 {
+			t.Errorf("after its idleness a node shows %v", docs)
+		}
 	}
 	endAll(t, nodes...)
 }
