@@ -260,6 +260,20 @@ func TestWhatANodeHears(t *testing.T) {
 	}
 }
 
+// TestStopLetsGoOfNodes: a server that has stopped holds no connection.
+func TestStopLetsGoOfNodes(t *testing.T) {
+	t.Parallel()
+	node := says(t, "HTTP/1.1 204 No Content\r\nEnroute-Node: here\r\n\r\n"+staysOpen)
+	w, _ := openAlone(t, node)
+	w.do("GET", "/v1/clients/c1", w.phone("tim"), nil).want(http.StatusNoContent)
+	w.stop()
+	select {
+	case <-node.left:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection to the node is still open")
+	}
+}
+
 // TestRoomForBodies: clients that nobody knows yet cannot fill the memory with
 // bodies that they promise.
 func TestRoomForBodies(t *testing.T) {

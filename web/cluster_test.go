@@ -115,7 +115,8 @@ func openAlone(t testing.TB, stranger *stranger, change ...func(*web.Options)) (
 // text that answer gives for it.
 type stranger struct {
 	net.Listener
-	asked atomic.Int64 // requests
+	asked atomic.Int64  // requests
+	left  chan struct{} // gets one for each connection that ends, as far as somebody listens
 }
 
 func newStranger(t testing.TB, answer func(r *http.Request, n int64) string) *stranger {
@@ -124,7 +125,7 @@ func newStranger(t testing.TB, answer func(r *http.Request, n int64) string) *st
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stranger{Listener: ln}
+	s := &stranger{Listener: ln, left: make(chan struct{}, 1)}
 	var running sync.WaitGroup
 	t.Cleanup(func() { _ = ln.Close(); running.Wait() })
 	running.Go(func() {
@@ -141,7 +142,13 @@ func newStranger(t testing.TB, answer func(r *http.Request, n int64) string) *st
 
 // serve one connection, until a text says that it ends there.
 func (s *stranger) serve(conn net.Conn, answer func(*http.Request, int64) string) {
-	defer func() { _ = conn.Close() }()
+	defer func() {
+		_ = conn.Close()
+		select {
+		case s.left <- struct{}{}:
+		default:
+		}
+	}()
 	in := bufio.NewReader(conn)
 	for {
 		r, err := http.ReadRequest(in)

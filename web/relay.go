@@ -9,10 +9,6 @@ import (
 	"time"
 )
 
-// adoptTime is how long the stream of another node waits for the goroutine
-// that owns the client's connection: if that breaks first, nobody comes.
-const adoptTime = 10 * time.Second
-
 // pass gives the client the answer of a node as it is. A short one is read
 // whole first, so that a node that breaks off costs the client no connection.
 func (c *call) pass(x *exchange) error {
@@ -55,14 +51,14 @@ func (c *call) passHead(answer *http.Response) {
 	}
 }
 
-// relay gives the client a node's stream, byte by byte.
+// relay gives the client a node's stream, byte by byte. If the client's
+// connection breaks before it is taken over, the exchange ends by its timer.
 func (c *call) relay(x *exchange) {
 	s := c.server
 	c.passHead(x.answer)
 	h := &c.http.Response().Header
 	h.SetConnectionClose()
 	r := &relayed{server: s, from: x, requestID: c.requestID, head: append([]byte(nil), h.Header()...)}
-	x.timer.Reset(adoptTime)
 	c.http.Context().HijackSetNoResponse(true)
 	c.http.Context().Hijack(func(conn net.Conn) { s.streams.run(func(ctx context.Context) { r.follow(ctx, conn) }) })
 }
