@@ -45,8 +45,9 @@ prove: mongo ## the long proofs whole: 2,000 simulated histories of 300 steps, 1
 	$(MAKE) crashes
 
 .PHONY: crashes
-crashes: mongo ## the proofs about crashes and bad disks whole: 50 kills, 3000 power cuts, 2000 spoiled files
+crashes: mongo ## the proofs about crashes and bad disks whole: 50 kills, ten minutes of three nodes under torment, 3000 power cuts, 2000 spoiled files
 	ENROUTE_TEST_KILLS=50 go test -count=1 -timeout 1h -v -run 'UnderLoad|Disk|Synced' ./cmd/enroute
+	ENROUTE_TEST_TORMENT=10m go test -count=1 -timeout 1h -v -run 'UnderTorment' ./cmd/enroute
 	ENROUTE_TEST_POWER_CUTS=2000 ENROUTE_TEST_DAMAGES=2000 \
 		go test -count=1 -timeout 2h -v -run 'PowerCut|TroubledDisk|Unkept|DamagedFile|Kill' ./store/sqlite
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -97,6 +98,21 @@ func (s *sender) push(p *sentPush) bool {
 	}
 	p.results = answer.Results
 	return true
+}
+
+// keepPushing pushes one thing after another until ctx ends, each again until
+// it is answered.
+func (s *sender) keepPushing(ctx context.Context) error {
+	for ctx.Err() == nil {
+		for p := s.newPush(); !s.push(p); {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	return nil
 }
 
 // sendAllAgain repeats every push: the acknowledged ones must be known, with

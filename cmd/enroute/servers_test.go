@@ -30,6 +30,7 @@ type servers struct {
 	balancer *faultnet.Proxy
 	rand     *rand.Rand
 	done     map[string]int // what was done to them, by name
+	robbing  bool           // seats are stolen too
 }
 
 // node is one of them.
@@ -45,7 +46,7 @@ type node struct {
 // newServers starts three nodes on an empty database, all at once.
 func newServers(t *testing.T, seed uint64, term time.Duration) *servers {
 	t.Helper()
-	s := &servers{t: t, uri: mongotest.Database(t), rand: rand.New(rand.NewPCG(seed, 0)), done: map[string]int{}}
+	s := &servers{t: t, uri: mongotest.Database(t), rand: rand.New(rand.NewPCG(seed, 0)), robbing: seed%2 == 0, done: map[string]int{}}
 	primary := mongotest.Primary(t)
 	var addresses []string
 	for i := range uint64(3) {
@@ -134,7 +135,7 @@ func (s *servers) logs() string {
 // waits until all is well again.
 func (s *servers) torment(ctx context.Context) error {
 	for s.pause(ctx, 400*time.Millisecond) {
-		n := s.nodes[s.rand.IntN(len(s.nodes))]
+		n := s.victim()
 		if n.troubled || n.frozen || !n.alive() {
 			if err := n.mend(); err != nil {
 				return err
@@ -148,6 +149,14 @@ func (s *servers) torment(ctx context.Context) error {
 		}
 	}
 	return s.settle(s.t.Context())
+}
+
+// victim is some node, more often than by chance the one that serves.
+func (s *servers) victim() *node {
+	if n := s.holding(); n != nil && s.rand.IntN(2) == 0 {
+		return n
+	}
+	return s.nodes[s.rand.IntN(len(s.nodes))]
 }
 
 // pause waits for a random time up to d; false when ctx ends first.
@@ -174,13 +183,14 @@ func (s *servers) trouble() (name string, do func(*node) error) {
 			return nil
 		}
 	}
+	if s.robbing && s.rand.IntN(10) == 0 {
+		return "steal", s.steal
+	}
 	switch s.rand.IntN(10) {
 	case 0, 1:
 		return "kill", (*node).crash
-	case 2:
+	case 2, 3:
 		return "freeze", (*node).freeze
-	case 3:
-		return "steal", s.steal
 	case 4:
 		return "delay", network(faultnet.Trouble{Delay: 50 * time.Millisecond})
 	case 5:
@@ -242,16 +252,25 @@ func (s *servers) steal(n *node) error {
 // address at which the other nodes reach it.
 func (n *node) address() string { return "http://" + n.peers.Address() }
 
-// holder is the node that serves the demo.
+// holder is the node that serves the demo. There must be one.
 func (s *servers) holder() *node {
 	s.t.Helper()
+	n := s.holding()
+	if n == nil {
+		s.t.Fatalf("no node serves\n%s", s.logs())
+	}
+	return n
+}
+
+// holding is the node that the seat of the demo names, nil if none of them.
+func (s *servers) holding() *node {
 	seat, err := s.ledger.Seat(s.t.Context(), demo.Workspace)
 	if err != nil {
-		s.t.Fatal(err)
+		return nil
 	}
 	entries, err := s.ledger.Nodes(s.t.Context())
 	if err != nil {
-		s.t.Fatal(err)
+		return nil
 	}
 	for _, e := range entries {
 		for _, n := range s.nodes {
@@ -260,7 +279,6 @@ func (s *servers) holder() *node {
 			}
 		}
 	}
-	s.t.Fatalf("seat %+v is of none of the nodes %+v\n%s", seat, entries, s.logs())
 	return nil
 }
 

@@ -21,9 +21,26 @@ type flaky struct {
 	lost     atomic.Int64
 	repeated atomic.Int64
 	resets   atomic.Int64 // pages that told a device with a cursor to start over
+	told     *told        // shared by the fleet
 
-	mu   sync.Mutex
-	rand *rand.Rand
+	mu    sync.Mutex
+	rand  *rand.Rand
+	whole string // the cursor of the last page that had no more to come
+}
+
+// told is the newest head that an answer has told anybody of the fleet.
+type told struct {
+	head  atomic.Uint64
+	older atomic.Int64 // answers that knew less than one given before they were asked for
+}
+
+// heard compares an answer with what was told before it was asked for.
+func (t *told) heard(before, head uint64) {
+	if head < before {
+		t.older.Add(1)
+	}
+	for now := t.head.Load(); now < head && !t.head.CompareAndSwap(now, head); now = t.head.Load() {
+	}
 }
 
 // fate of one request.
@@ -76,16 +93,40 @@ func call[T any](f *flaky, do func() (T, error)) (out T, err error) {
 
 // Pull implements device.Transport.
 func (f *flaky) Pull(ctx context.Context, cursor string, limit int) (*device.Page, error) {
+	before := f.told.head.Load()
 	p, err := call(f, func() (*device.Page, error) { return f.inner.Pull(ctx, cursor, limit) })
-	if err == nil && p.Reset && cursor != "" {
+	if err != nil {
+		return nil, err
+	}
+	if p.Reset && cursor != "" {
 		f.resets.Add(1)
 	}
-	return p, err
+	if f.begins(cursor, p) {
+		f.told.heard(before, p.Head)
+	}
+	return p, nil
+}
+
+// begins says whether a page was the first of a step. Later ones tell the head
+// that the first one told.
+func (f *flaky) begins(cursor string, p *device.Page) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first := cursor == f.whole
+	if !p.More {
+		f.whole = p.Cursor
+	}
+	return first
 }
 
 // Push implements device.Transport.
 func (f *flaky) Push(ctx context.Context, req device.PushRequest) (*device.PushResponse, error) {
-	return call(f, func() (*device.PushResponse, error) { return f.inner.Push(ctx, req) })
+	before := f.told.head.Load()
+	r, err := call(f, func() (*device.PushResponse, error) { return f.inner.Push(ctx, req) })
+	if err == nil {
+		f.told.heard(before, r.Head)
+	}
+	return r, err
 }
 
 // Live implements device.Transport.

@@ -32,6 +32,9 @@ type Options struct {
 	// servers and the network to them may fail: what was not answered is tried
 	// again and does not end the run.
 	Patience time.Duration
+	// Lagging says that an answer may know less than one that was given before
+	// it was asked for, as it can be where nodes are robbed of their seats.
+	Lagging bool
 	// Meanwhile, if set, runs beside the work, and returns soon after its
 	// context ends; only then does the verification begin.
 	Meanwhile func(ctx context.Context) error
@@ -93,11 +96,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := verify(ctx, office, members, r); err != nil {
 		return nil, err
 	}
+	if n := members[0].net.told.older.Load(); n > 0 && !o.Lagging {
+		return nil, fmt.Errorf("%d answers knew less than one that was given before they were asked for", n)
+	}
 	return r, nil
 }
 
 func signIn(ctx context.Context, o Options, anybody *device.Client, technicians []employee) ([]*member, error) {
-	members := make([]*member, o.Devices)
+	members, heads := make([]*member, o.Devices), &told{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(signInsAtOnce)
 	for i := range members {
@@ -110,7 +116,7 @@ func signIn(ctx context.Context, o Options, anybody *device.Client, technicians 
 			if err != nil {
 				return fmt.Errorf("%s: %w", who.Email, err)
 			}
-			m, err := newMember(ctx, c, session, rand.New(rand.NewPCG(o.Seed, uint64(i+1))))
+			m, err := newMember(ctx, c, session, rand.New(rand.NewPCG(o.Seed, uint64(i+1))), heads)
 			if err != nil {
 				return err
 			}

@@ -33,10 +33,10 @@ type item struct {
 	task, id string
 }
 
-func newMember(ctx context.Context, c *device.Client, s *device.Session, r *rand.Rand) (*member, error) {
+func newMember(ctx context.Context, c *device.Client, s *device.Session, r *rand.Rand, t *told) (*member, error) {
 	m := &member{
 		name: s.User.Name + " on " + s.DeviceID, client: c, rand: r,
-		net: &flaky{inner: c, rand: rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))},
+		net: &flaky{inner: c, told: t, rand: rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))},
 	}
 	var err error
 	m.dev, err = device.Open(ctx, device.Options{Store: device.NewMemory(), Transport: m.net, PageLimit: 1 + r.IntN(300)})
