@@ -30,7 +30,7 @@ func rules() map[string]rule {
 
 		"sync":            {may: []string{"internal/..."}, tests: join(bench, "sync")},
 		"sync/enginetest": {may: join(bench, domains, "sync", "internal/..."), kit: true},
-		"sync/simulate":   {may: join(bench, domains, "sync", "auth", "device", "internal/..."), kit: true},
+		"sync/simulate":   {may: join(bench, domains, "sync", "auth", "device", "store/archive", "internal/..."), kit: true},
 
 		"company": {may: []string{"sync", "internal/..."}, tests: bench},
 		"clients": {may: []string{"sync", "company", "internal/..."}, tests: bench},

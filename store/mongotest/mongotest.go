@@ -4,6 +4,8 @@ package mongotest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -35,25 +37,38 @@ func URI() string {
 // dropped when the test ends. It fails the test when no server is there.
 func Database(t testing.TB) string {
 	t.Helper()
-	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	client, err := mongo.Connect(options.Client().ApplyURI(URI()).SetServerSelectionTimeout(10 * time.Second))
+	uri, drop, err := New(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Ping(t.Context(), nil); err != nil {
-		t.Fatalf("no MongoDB for tests at %s: %v\nscripts/mongo-wire up starts one; %s names another", URI(), err, variable)
-	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := client.Database(name).Drop(ctx); err != nil {
-			t.Errorf("drop the test's database: %v", err)
-		}
-		if err := client.Disconnect(ctx); err != nil {
+		if err := drop(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	return Named(URI(), name)
+	return uri
+}
+
+// New gives the URI of an empty database, for the caller to drop.
+func New(ctx context.Context) (uri string, drop func(context.Context) error, err error) {
+	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	client, err := mongo.Connect(options.Client().ApplyURI(URI()).SetServerSelectionTimeout(10 * time.Second))
+	if err != nil {
+		return "", nil, fmt.Errorf("connect to the MongoDB for tests: %w", err)
+	}
+	if err := client.Ping(ctx, nil); err != nil {
+		err = fmt.Errorf("no MongoDB for tests at %s: %w\nscripts/mongo-wire up starts one; %s names another", URI(), err, variable)
+		return "", nil, errors.Join(err, client.Disconnect(ctx))
+	}
+	return Named(URI(), name), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		err := client.Database(name).Drop(ctx)
+		if err != nil {
+			err = fmt.Errorf("drop the test's database: %w", err)
+		}
+		return errors.Join(err, client.Disconnect(ctx))
+	}, nil
 }
 
 // Named is the URI with another database in it.

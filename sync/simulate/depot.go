@@ -2,14 +2,9 @@ package simulate
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
-	stdsync "sync"
+	"time"
 
-	"github.com/enroute-field/enroute/store/sqlite"
 	"github.com/enroute-field/enroute/sync"
 )
 
@@ -18,11 +13,11 @@ type Depot interface {
 	// Open the store for one server, which closes it.
 	Open(ctx context.Context, registry *sync.Registry) (sync.Store, error)
 	// Copy what the store holds and keep it as copy n, while nobody has it open.
-	Copy(ctx context.Context, n int) error
+	Copy(ctx context.Context, n int, now time.Time) error
 	// PutBack copy n in the place of the store while nobody has it open: what
 	// was committed after it is lost. Unless lists is set, what the store reads
 	// off its journal may stay as it was, and show what is lost.
-	PutBack(ctx context.Context, n int, lists bool) error
+	PutBack(ctx context.Context, n int, lists bool, now time.Time) error
 	// Close removes everything.
 	Close(ctx context.Context) error
 }
@@ -32,81 +27,19 @@ type Site struct {
 	// Dir is where each run makes a folder of its own; a fast one serves best,
 	// for nothing here depends on what survives a loss of power.
 	Dir string
-	// Depot makes the depot of a run in the run's folder; nil: SQLite.
+	// Depot makes the depot of a run in the run's folder; nil: File.
 	Depot func(ctx context.Context, dir string) (Depot, error)
 }
 
 // depot of one run.
 func (s Site) depot(ctx context.Context) (Depot, error) {
 	if s.Depot == nil {
-		return &file{path: filepath.Join(s.Dir, "world.db")}, nil
+		return File(ctx, s.Dir)
 	}
 	return s.Depot(ctx, s.Dir)
 }
 
-// file is the depot of SQLite: a file that all servers share, and its copies.
-type file struct {
-	path string
-
-	mu    stdsync.Mutex // guards what follows
-	store *sqlite.Store
-	users int
-}
-
-// Open implements Depot.
-func (f *file) Open(ctx context.Context, registry *sync.Registry) (_ sync.Store, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.users == 0 {
-		if f.store, err = sqlite.Open(ctx, f.path, registry, sqlite.Options{ReadConns: 1}); err != nil {
-			return nil, fmt.Errorf("open the store: %w", err)
-		}
-	}
-	f.users++
-	return &share{Store: f.store, of: f}, nil
-}
-
-// share is the file as one server has it.
-type share struct {
-	sync.Store
-	of *file
-}
-
-// Close closes the file when no other server has it.
-func (s *share) Close() error {
-	s.of.mu.Lock()
-	defer s.of.mu.Unlock()
-	if s.of.users--; s.of.users > 0 {
-		return nil
-	}
-	return s.Store.Close()
-}
-
-// Copy implements Depot.
-func (f *file) Copy(_ context.Context, n int) error { return copyFile(f.path, f.copy(n)) }
-
-func (f *file) copy(n int) string { return fmt.Sprintf("%s.copy-%d", f.path, n) }
-
-// PutBack implements Depot.
-func (f *file) PutBack(_ context.Context, n int, lists bool) error {
-	gone := []string{f.path + "-wal", f.path + "-shm"}
-	if lists {
-		gone = append(gone, strings.TrimSuffix(f.path, ".db")+".lists.db")
-	}
-	var errs []error
-	for _, name := range gone {
-		errs = append(errs, os.RemoveAll(name))
-	}
-	return errors.Join(append(errs, copyFile(f.copy(n), f.path))...)
-}
-
-// Close implements Depot: the files go with the run's folder.
-func (f *file) Close(context.Context) error { return nil }
-
-func copyFile(from, to string) error {
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, b, 0o600)
+// File is the depot of SQLite, whose copies are files.
+func File(_ context.Context, dir string) (Depot, error) {
+	return &file{path: filepath.Join(dir, "world.db")}, nil
 }

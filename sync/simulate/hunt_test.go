@@ -22,21 +22,21 @@ const longestShrinking = 5 * time.Minute
 
 // report fails the test with the whole history, and keeps the shortest one
 // that fails in the same way.
-func report(t *testing.T, err error, sabotage simulate.Sabotage) {
+func report(t *testing.T, err error, site simulate.Site, sabotage simulate.Sabotage) {
 	t.Helper()
 	t.Error(simulate.Explain(err))
 	if v, ok := errors.AsType[*simulate.Violation](err); ok {
-		t.Logf("again, whole: SIMULATE_FIRST=%d SIMULATE_SEEDS=1 SIMULATE_STEPS=%d go test -count=1 -run TestHistories ./sync/simulate", v.Seed, len(v.Taken))
-		keep(t, v, sabotage, kept)
+		t.Logf("again, whole: SIMULATE_FIRST=%d SIMULATE_SEEDS=1 SIMULATE_STEPS=%d go test -count=1 -run '^%s$' ./sync/simulate", v.Seed, len(v.Taken), t.Name())
+		keep(t, v, site, sabotage, kept)
 	}
 }
 
 // keep cuts a failing history down and writes it into a folder.
-func keep(t *testing.T, v *simulate.Violation, sabotage simulate.Sabotage, folderOfCases string) (simulate.Case, string) {
+func keep(t *testing.T, v *simulate.Violation, site simulate.Site, sabotage simulate.Sabotage, folderOfCases string) (simulate.Case, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), longestShrinking)
 	defer cancel()
-	c, err := simulate.Shrink(ctx, simulate.CaseOf(v, sabotage), site(t))
+	c, err := simulate.Shrink(ctx, simulate.CaseOf(v, sabotage), site)
 	if err != nil {
 		t.Errorf("shrink: %v", err)
 	}
@@ -68,7 +68,7 @@ func TestUntilStopped(t *testing.T) {
 	played, total, err := h.Run(ctx)
 	t.Logf("%d histories: %v", played, total)
 	if err != nil {
-		report(t, err, "")
+		report(t, err, h.Site, "")
 	}
 	if err == nil && total.Compared == 0 {
 		t.Error("nothing was compared")
@@ -118,7 +118,7 @@ func TestAFailureIsKept(t *testing.T) {
 	if !ok {
 		t.Fatalf("nothing found: %v", err)
 	}
-	short, path := keep(t, v, h.Sabotage, t.TempDir())
+	short, path := keep(t, v, h.Site, h.Sabotage, t.TempDir())
 	loaded, err := simulate.LoadCase(path)
 	if err != nil || fmt.Sprint(loaded) != fmt.Sprint(short) {
 		t.Fatalf("loaded %v: %v", loaded, err)

@@ -17,6 +17,7 @@ import (
 // docs/protocol.md alone. It is slow and simple on purpose.
 type model struct {
 	head     uint64
+	epoch    uint64 // the newest commit that a restore made
 	hash     sync.Hash
 	at       time.Time
 	day      string
@@ -62,6 +63,9 @@ func (m *model) apply(c *sync.Commit) error {
 	}
 	m.head, m.hash, m.at = c.Number, c.Hash, c.At
 	m.ends, m.hashes = append(m.ends, c.At), append(m.hashes, c.Hash)
+	if c.BeginsEpoch() {
+		m.epoch = c.Number
+	}
 	if c.Day != "" {
 		m.day = c.Day
 	}

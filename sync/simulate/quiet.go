@@ -85,7 +85,7 @@ func (w *world) horizon() uint64 {
 	}
 	for i, at := range w.model.ends {
 		if now.Sub(at) < horizon {
-			return uint64(i) + 1
+			return max(uint64(i)+1, w.model.epoch)
 		}
 	}
 	return w.model.head

@@ -28,7 +28,7 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 			}
 			t.Logf("noticed by history %d: %v", played, v)
 			if os.Getenv("SIMULATE_RENEW") != "" {
-				keep(t, v, sabotage, kept)
+				keep(t, v, h.Site, sabotage, kept)
 			}
 		})
 	}

@@ -125,13 +125,13 @@ func (s *server) restart(ctx context.Context) error {
 func (s *server) backup(ctx context.Context) error {
 	return s.away(ctx, func() error {
 		s.copies++
-		return s.depot.Copy(ctx, s.copies)
+		return s.depot.Copy(ctx, s.copies, s.w.clock.Now())
 	})
 }
 
 // restore puts a copy in the place of the store: all commits after it are lost.
 func (s *server) restore(ctx context.Context, n int) error {
-	return s.away(ctx, func() error { return s.depot.PutBack(ctx, n, s.w.chance(50)) })
+	return s.away(ctx, func() error { return s.depot.PutBack(ctx, n, s.w.chance(50), s.w.clock.Now()) })
 }
 
 // away does something to the store while nobody has it open.

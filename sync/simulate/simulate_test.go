@@ -3,6 +3,7 @@ package simulate_test
 import (
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -50,24 +51,7 @@ const seeds = 20
 // and nothing that was acknowledged is lost or done twice.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	count := size(t, "SEEDS", seeds)
-	h := simulate.Hunt{
-		First: uint64(size(t, "FIRST", 1)), Seeds: count, Steps: always(size(t, "STEPS", 300)),
-		Workers: runtime.GOMAXPROCS(0), Site: site(t), Tell: every(t, 100),
-	}
-	_, total, err := h.Run(t.Context())
-	t.Log(total)
-	if err != nil {
-		report(t, err, "")
-	}
-	if err == nil && (total.Compared == 0 || total.Merged == 0) {
-		t.Error("nothing was compared, or nothing merged")
-	}
-	for _, kind := range everyKind {
-		if total.Faults[kind] == 0 && count >= seeds && !t.Failed() {
-			t.Errorf("this never happened: %s", kind)
-		}
-	}
+	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", 300)), Site: site(t)}, everyKind)
 }
 
 // Several nodes over one store, one of which holds the workspace's seat, are
@@ -75,18 +59,51 @@ func TestHistories(t *testing.T) {
 // his seat was stolen and he does not know it yet.
 func TestHistoriesOfThreeNodes(t *testing.T) {
 	t.Parallel()
-	count := size(t, "SEEDS", seeds)
-	h := simulate.Hunt{
-		First: uint64(size(t, "FIRST", 1)), Seeds: count, Steps: always(size(t, "STEPS", 300)), Nodes: 3,
-		Workers: runtime.GOMAXPROCS(0), Site: site(t), Tell: every(t, 100),
-	}
+	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", 300)), Nodes: 3, Site: site(t)}, everyKind, everyKindOfMany)
+}
+
+// A backup that is restored begins an epoch, and everybody finds into it.
+func TestHistoriesWithBackups(t *testing.T) {
+	t.Parallel()
+	backups := simulate.Site{Dir: folder(t), Depot: simulate.Archived}
+	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", 300)), Nodes: 3, Site: backups}, everyKind, everyKindOfMany)
+}
+
+// The same over MongoDB.
+func TestHistoriesOnMongo(t *testing.T) {
+	t.Parallel()
+	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", stepsOnMongo)), Site: mongo(t)})
+}
+
+// And with several nodes, of which each has its own connection.
+func TestHistoriesOnMongoOfThreeNodes(t *testing.T) {
+	t.Parallel()
+	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", stepsOnMongo)), Nodes: 3, Site: mongo(t)})
+}
+
+// stepsOnMongo are fewer: each takes ten times as long.
+const stepsOnMongo = 60
+
+func mongo(t *testing.T) simulate.Site {
+	t.Helper()
+	return simulate.Site{Dir: folder(t), Depot: simulate.Database}
+}
+
+// histories of seeds are played; all of the given kinds of trouble must occur.
+func histories(t *testing.T, h simulate.Hunt, kinds ...[]string) {
+	t.Helper()
+	h.First, h.Seeds = uint64(size(t, "FIRST", 1)), size(t, "SEEDS", seeds)
+	h.Workers, h.Tell = runtime.GOMAXPROCS(0), every(t, 100)
 	_, total, err := h.Run(t.Context())
 	t.Log(total)
 	if err != nil {
-		report(t, err, "")
+		report(t, err, h.Site, "")
 	}
-	for _, kind := range append(everyKind, everyKindOfMany...) {
-		if total.Faults[kind] == 0 && count >= seeds && !t.Failed() {
+	if err == nil && (total.Compared == 0 || total.Merged == 0) {
+		t.Error("nothing was compared, or nothing merged")
+	}
+	for _, kind := range slices.Concat(kinds...) {
+		if total.Faults[kind] == 0 && h.Seeds >= seeds && !t.Failed() {
 			t.Errorf("this never happened: %s", kind)
 		}
 	}

@@ -1,0 +1,85 @@
+package simulate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/enroute-field/enroute/store/archive"
+	"github.com/enroute-field/enroute/store/mongo"
+	"github.com/enroute-field/enroute/store/mongotest"
+	"github.com/enroute-field/enroute/sync"
+)
+
+// Archived is SQLite with backups instead of copies.
+func Archived(ctx context.Context, dir string) (Depot, error) {
+	f, err := File(ctx, dir)
+	return &archived{opener: f, copies: map[int][]byte{}}, err
+}
+
+// Database is a database of the MongoDB that runs for tests, with backups.
+func Database(ctx context.Context, _ string) (Depot, error) {
+	uri, drop, err := mongotest.New(ctx)
+	return &archived{opener: &database{uri, drop}, copies: map[int][]byte{}}, err
+}
+
+// opener is a depot without copies.
+type opener interface {
+	Open(ctx context.Context, registry *sync.Registry) (sync.Store, error)
+	Close(ctx context.Context) error
+}
+
+// database of a MongoDB server.
+type database struct {
+	uri  string
+	drop func(context.Context) error
+}
+
+// Open implements Depot.
+func (d *database) Open(ctx context.Context, registry *sync.Registry) (sync.Store, error) {
+	return mongo.Open(ctx, d.uri, registry, mongo.Options{})
+}
+
+// Close implements Depot.
+func (d *database) Close(ctx context.Context) error { return d.drop(ctx) }
+
+// archived is a depot whose copies are backups: a restore tells the journal.
+type archived struct {
+	opener
+	registry *sync.Registry // of who opened it last
+	copies   map[int][]byte
+}
+
+// Open implements Depot.
+func (a *archived) Open(ctx context.Context, registry *sync.Registry) (sync.Store, error) {
+	a.registry = registry
+	return a.opener.Open(ctx, registry)
+}
+
+// Copy implements Depot.
+func (a *archived) Copy(ctx context.Context, n int, now time.Time) error {
+	return a.with(ctx, func(store sync.Store) error {
+		var file bytes.Buffer
+		_, err := archive.Backup(ctx, store, &file, now)
+		a.copies[n] = file.Bytes()
+		return err
+	})
+}
+
+// PutBack implements Depot.
+func (a *archived) PutBack(ctx context.Context, n int, _ bool, now time.Time) error {
+	return a.with(ctx, func(store sync.Store) error {
+		_, err := archive.Restore(ctx, store, bytes.NewReader(a.copies[n]), archive.RestoreOptions{Replace: true, Now: now})
+		return err
+	})
+}
+
+func (a *archived) with(ctx context.Context, do func(sync.Store) error) error {
+	store, err := a.Open(ctx, a.registry)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	return errors.Join(do(store), store.Close())
+}
