@@ -143,6 +143,18 @@ func (in *installation) seat(ctx context.Context) error {
 		}
 		asked[workspace] = true
 	}
+	if len(in.nodes) == 1 {
+		return nil
+	}
+	for i, s := range in.nodes {
+		held, err := s.figure(ctx, "enroute_cluster_seats_held")
+		if want := (len(asked)-i+len(in.nodes)-1)/len(in.nodes) + max(1-i, 0); err == nil && int(held) != want {
+			err = fmt.Errorf("a node serves %.0f workspaces, and not %d", held, want)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

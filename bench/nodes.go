@@ -41,7 +41,7 @@ func (r *run) nodes(ctx context.Context) (err error) {
 		r.say("round %d of %d", round+1, r.Size.Rounds)
 		for i := range steps {
 			s := steps[(i+round)%len(steps)]
-			if err := s.measure(r, ctx, round); err != nil {
+			if err := s.measure(ctx, r, round); err != nil {
 				return fmt.Errorf("%s: %w", s.name(), err)
 			}
 		}
@@ -56,7 +56,7 @@ func (r *run) nodes(ctx context.Context) (err error) {
 // step is what is measured once a round.
 type step interface {
 	name() string
-	measure(r *run, ctx context.Context, round int) error
+	measure(ctx context.Context, r *run, round int) error
 	report(rep *Report)
 }
 
@@ -103,7 +103,7 @@ func (s *pushStep) name() string {
 	return fmt.Sprintf("push, %d documents a request, to %s: %s", perPush, s.where, s.in.name)
 }
 
-func (s *pushStep) measure(r *run, ctx context.Context, round int) error {
+func (s *pushStep) measure(ctx context.Context, r *run, round int) error {
 	j := r.creations(s.pushers, s.first+round)
 	for i := range j.Lanes {
 		j.Lanes[i].Address = s.in.balanced(i)
@@ -132,7 +132,7 @@ type pullStep struct {
 
 func (s *pullStep) name() string { return "pull, nothing new: " + s.in.name + s.where }
 
-func (s *pullStep) measure(r *run, ctx context.Context, _ int) error {
+func (s *pullStep) measure(ctx context.Context, r *run, _ int) error {
 	serving := s.in.nodes[0]
 	devices, err := serving.atHead(ctx, serving.Devices)
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *liveStep) name() string {
 	return fmt.Sprintf("write sent to event read, %d streams: %s%s", len(s.in.nodes[0].Devices), s.in.name, s.where)
 }
 
-func (s *liveStep) measure(r *run, ctx context.Context, _ int) error {
+func (s *liveStep) measure(ctx context.Context, r *run, _ int) error {
 	serving := s.in.nodes[0]
 	devices, err := serving.atHead(ctx, serving.Devices) // what came before is not of this measurement
 	if err != nil {

@@ -17,11 +17,12 @@ import (
 // lock of a data folder, or by the seats of a database's workspaces.
 type alone struct {
 	sync.Store
-	place place
-	nodes *cluster.Cluster // nil: a folder, which is locked as a whole
-	lost  context.CancelCauseFunc
-	term  time.Duration
-	log   *slog.Logger
+	place   place
+	nodes   *cluster.Cluster // nil: a folder, which is locked as a whole
+	claimed []string
+	lost    context.CancelCauseFunc
+	term    time.Duration
+	log     *slog.Logger
 }
 
 // errLostSeat ends what a tool does when others may work on the workspace.
@@ -68,6 +69,7 @@ func (a *alone) claim(ctx context.Context, names ...string) error {
 	for i := 0; i < len(names); {
 		why := a.take(ctx, names[i])
 		if why == nil {
+			a.claimed = append(a.claimed, names[i])
 			i++
 			continue
 		}
@@ -98,14 +100,26 @@ func (a *alone) take(ctx context.Context, name string) error {
 
 // Close hands over to whoever comes, and closes the store.
 func (a *alone) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), a.term)
-	defer cancel()
+	a.lost(nil)
 	var left error
 	if a.nodes != nil {
-		left = a.nodes.Leave(ctx)
+		left = a.leave()
 	}
-	a.lost(nil)
 	return errors.Join(left, a.Store.Close())
+}
+
+// leave every workspace to the node that is asked for it first. Without that
+// all of them would fall to the first node that starts, which would load them.
+func (a *alone) leave() error {
+	ctx, cancel := context.WithTimeout(context.Background(), a.term)
+	defer cancel()
+	for _, name := range a.claimed {
+		if err := a.nodes.Release(ctx, name); err != nil {
+			a.log.Warn("give a workspace back", "workspace", name, "err", err)
+			break // leaving gives back all that are left
+		}
+	}
+	return a.nodes.Leave(ctx)
 }
 
 // told is an error of work under a context that openAlone gave, with the
