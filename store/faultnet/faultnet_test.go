@@ -306,7 +306,9 @@ func TestCutByChance(t *testing.T) {
 		conn := dial(t, p)
 		say(t, conn, "x")
 		isReset(t, conn)
-		<-s.ends
+		if err := <-s.ends; errors.Is(err, io.EOF) {
+			t.Error("for the server the connection ended in order")
+		}
 		arrived += len(s.heard)
 		for len(s.heard) > 0 {
 			<-s.heard
