@@ -9,21 +9,8 @@ import (
 
 	"github.com/enroute-field/enroute/store/archive"
 	"github.com/enroute-field/enroute/store/mongo"
-	"github.com/enroute-field/enroute/store/mongotest"
 	"github.com/enroute-field/enroute/sync"
 )
-
-// Archived is SQLite with backups instead of copies.
-func Archived(ctx context.Context, dir string) (Depot, error) {
-	f, err := File(ctx, dir)
-	return &archived{opener: f, copies: map[int][]byte{}}, err
-}
-
-// Database is a database of the MongoDB that runs for tests, with backups.
-func Database(ctx context.Context, _ string) (Depot, error) {
-	uri, drop, err := mongotest.New(ctx)
-	return &archived{opener: &database{uri, drop}, copies: map[int][]byte{}}, err
-}
 
 // opener is a depot without copies.
 type opener interface {
@@ -37,12 +24,12 @@ type database struct {
 	drop func(context.Context) error
 }
 
-// Open implements Depot.
+// Open implements depot.
 func (d *database) Open(ctx context.Context, registry *sync.Registry) (sync.Store, error) {
 	return mongo.Open(ctx, d.uri, registry, mongo.Options{})
 }
 
-// Close implements Depot.
+// Close implements depot.
 func (d *database) Close(ctx context.Context) error { return d.drop(ctx) }
 
 // archived is a depot whose copies are backups: a restore tells the journal.
@@ -52,13 +39,13 @@ type archived struct {
 	copies   map[int][]byte
 }
 
-// Open implements Depot.
+// Open implements depot.
 func (a *archived) Open(ctx context.Context, registry *sync.Registry) (sync.Store, error) {
 	a.registry = registry
 	return a.opener.Open(ctx, registry)
 }
 
-// Copy implements Depot.
+// Copy implements depot.
 func (a *archived) Copy(ctx context.Context, n int, now time.Time) error {
 	return a.with(ctx, func(store sync.Store) error {
 		var file bytes.Buffer
@@ -68,7 +55,7 @@ func (a *archived) Copy(ctx context.Context, n int, now time.Time) error {
 	})
 }
 
-// PutBack implements Depot.
+// PutBack implements depot.
 func (a *archived) PutBack(ctx context.Context, n int, _ bool, now time.Time) error {
 	return a.with(ctx, func(store sync.Store) error {
 		_, err := archive.Restore(ctx, store, bytes.NewReader(a.copies[n]), archive.RestoreOptions{Replace: true, Now: now})

@@ -16,6 +16,7 @@ type Case struct {
 	Detail   string   `json:"detail"`             // how it did when it was kept
 	Sabotage Sabotage `json:"sabotage,omitempty"` // with which it does
 	Nodes    int      `json:"nodes,omitempty"`    // of the server; 0: one
+	Store    Store    `json:"store,omitempty"`
 	Seed     uint64   `json:"seed"`
 	Steps    []Step   `json:"steps"`
 }
@@ -23,12 +24,13 @@ type Case struct {
 // CaseOf makes a case of what failed. What comes after the step that noticed
 // is left out.
 func CaseOf(v *Violation, sabotage Sabotage) Case {
-	return Case{Property: v.Property, Detail: v.Detail, Sabotage: sabotage, Nodes: v.Nodes, Seed: v.Seed, Steps: v.Taken}
+	return Case{Property: v.Property, Detail: v.Detail, Sabotage: sabotage, Nodes: v.Nodes, Store: v.Store, Seed: v.Seed, Steps: v.Taken}
 }
 
-// Play plays the case. The violation is nil if no property was violated.
-func (c Case) Play(ctx context.Context, site Site) (*Violation, error) {
-	_, err := Run(ctx, Config{Seed: c.Seed, Steps: c.Steps, Nodes: c.Nodes, Site: site, Sabotage: c.Sabotage})
+// Play plays the case; dir is that of Config. The violation is nil if no
+// property was violated.
+func (c Case) Play(ctx context.Context, dir string) (*Violation, error) {
+	_, err := Run(ctx, Config{Seed: c.Seed, Steps: c.Steps, Nodes: c.Nodes, Store: c.Store, Dir: dir, Sabotage: c.Sabotage})
 	if v, ok := errors.AsType[*Violation](err); ok {
 		return v, nil
 	}

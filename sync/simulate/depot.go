@@ -2,14 +2,16 @@ package simulate
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
+	"github.com/enroute-field/enroute/store/mongotest"
 	"github.com/enroute-field/enroute/sync"
 )
 
-// Depot keeps the store of a run, and copies of it.
-type Depot interface {
+// depot keeps the store of a run, and copies of it.
+type depot interface {
 	// Open the store for one server, which closes it.
 	Open(ctx context.Context, registry *sync.Registry) (sync.Store, error)
 	// Copy what the store holds and keep it as copy n, while nobody has it open.
@@ -22,24 +24,27 @@ type Depot interface {
 	Close(ctx context.Context) error
 }
 
-// Site is where histories are played.
-type Site struct {
-	// Dir is where each run makes a folder of its own; a fast one serves best,
-	// for nothing here depends on what survives a loss of power.
-	Dir string
-	// Depot makes the depot of a run in the run's folder; nil: File.
-	Depot func(ctx context.Context, dir string) (Depot, error)
-}
+// Store names what the server of a run keeps its journal in.
+type Store string
 
-// depot of one run.
-func (s Site) depot(ctx context.Context) (Depot, error) {
-	if s.Depot == nil {
-		return File(ctx, s.Dir)
+// The stores.
+const (
+	SQLite  Store = ""        // all nodes share a file; it is copied to be restored
+	Backups Store = "backups" // the same, with backups that are restored into it
+	MongoDB Store = "mongo"   // a database of the server that runs for tests, with backups
+)
+
+// depot of one run, in the run's folder.
+func (s Store) depot(ctx context.Context, dir string) (depot, error) {
+	f := &file{path: filepath.Join(dir, "world.db")}
+	switch s {
+	case SQLite:
+		return f, nil
+	case Backups:
+		return &archived{opener: f, copies: map[int][]byte{}}, nil
+	case MongoDB:
+		uri, drop, err := mongotest.New(ctx)
+		return &archived{opener: &database{uri, drop}, copies: map[int][]byte{}}, err
 	}
-	return s.Depot(ctx, s.Dir)
-}
-
-// File is the depot of SQLite, whose copies are files.
-func File(_ context.Context, dir string) (Depot, error) {
-	return &file{path: filepath.Join(dir, "world.db")}, nil
+	return nil, fmt.Errorf("there is no store %q", s)
 }

@@ -22,7 +22,7 @@ type file struct {
 	users int
 }
 
-// Open implements Depot.
+// Open implements depot.
 func (f *file) Open(ctx context.Context, registry *sync.Registry) (_ sync.Store, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,12 +51,12 @@ func (s *share) Close() error {
 	return s.Store.Close()
 }
 
-// Copy implements Depot.
+// Copy implements depot.
 func (f *file) Copy(_ context.Context, n int, _ time.Time) error { return copyFile(f.path, f.copy(n)) }
 
 func (f *file) copy(n int) string { return fmt.Sprintf("%s.copy-%d", f.path, n) }
 
-// PutBack implements Depot.
+// PutBack implements depot.
 func (f *file) PutBack(_ context.Context, n int, lists bool, _ time.Time) error {
 	gone := []string{f.path + "-wal", f.path + "-shm"}
 	if lists {
@@ -69,7 +69,7 @@ func (f *file) PutBack(_ context.Context, n int, lists bool, _ time.Time) error 
 	return errors.Join(append(errs, copyFile(f.copy(n), f.path))...)
 }
 
-// Close implements Depot: the files go with the run's folder.
+// Close implements depot: the files go with the run's folder.
 func (f *file) Close(context.Context) error { return nil }
 
 func copyFile(from, to string) error {

@@ -10,12 +10,13 @@ import (
 
 // Hunt plays one history after another, until one fails.
 type Hunt struct {
-	First   uint64 // seed; the others follow
-	Seeds   int    // how many; 0: until the context ends
-	Workers int    // histories played at once; 0: one
-	Steps   func(seed uint64) int
-	Nodes   int // of each server; 0: one
-	Site
+	First    uint64 // seed; the others follow
+	Seeds    int    // how many; 0: until the context ends
+	Workers  int    // histories played at once; 0: one
+	Steps    func(seed uint64) int
+	Nodes    int // that of Config, as are those that follow
+	Store    Store
+	Dir      string
 	Sabotage Sabotage
 	// Tell, if set, is called after each history, by one worker at a time,
 	// with how many were played and what they went through together.
@@ -61,7 +62,7 @@ func (r *hunting) next() (uint64, bool) {
 }
 
 func (r *hunting) play(seed uint64) error {
-	got, err := Run(r.ctx, Config{Seed: seed, Steps: Steps(seed, r.Steps(seed), r.Nodes), Nodes: r.Nodes, Site: r.Site, Sabotage: r.Sabotage})
+	got, err := Run(r.ctx, Config{Seed: seed, Steps: Steps(seed, r.Steps(seed), r.Nodes), Nodes: r.Nodes, Store: r.Store, Dir: r.Dir, Sabotage: r.Sabotage})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.played++

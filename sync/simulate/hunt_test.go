@@ -22,21 +22,30 @@ const longestShrinking = 5 * time.Minute
 
 // report fails the test with the whole history, and keeps the shortest one
 // that fails in the same way.
-func report(t *testing.T, err error, site simulate.Site, sabotage simulate.Sabotage) {
+func report(t *testing.T, err error, sabotage simulate.Sabotage) {
 	t.Helper()
 	t.Error(simulate.Explain(err))
 	if v, ok := errors.AsType[*simulate.Violation](err); ok {
-		t.Logf("again, whole: SIMULATE_FIRST=%d SIMULATE_SEEDS=1 SIMULATE_STEPS=%d go test -count=1 -run '^%s$' ./sync/simulate", v.Seed, len(v.Taken), t.Name())
-		keep(t, v, site, sabotage, kept)
+		t.Log("again, whole: " + again(v))
+		keep(t, v, sabotage, kept)
 	}
 }
 
+// again is the command that plays the history of a violation.
+func again(v *simulate.Violation) string {
+	test := map[simulate.Store]string{simulate.SQLite: "", simulate.Backups: "WithBackups", simulate.MongoDB: "OnMongo"}[v.Store]
+	if v.Nodes > 1 {
+		test += "OfThreeNodes"
+	}
+	return fmt.Sprintf("SIMULATE_FIRST=%d SIMULATE_SEEDS=1 SIMULATE_STEPS=%d go test -count=1 -run '^TestHistories%s$' ./sync/simulate", v.Seed, len(v.Taken), test)
+}
+
 // keep cuts a failing history down and writes it into a folder.
-func keep(t *testing.T, v *simulate.Violation, site simulate.Site, sabotage simulate.Sabotage, folderOfCases string) (simulate.Case, string) {
+func keep(t *testing.T, v *simulate.Violation, sabotage simulate.Sabotage, folderOfCases string) (simulate.Case, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), longestShrinking)
 	defer cancel()
-	c, err := simulate.Shrink(ctx, simulate.CaseOf(v, sabotage), site)
+	c, err := simulate.Shrink(ctx, simulate.CaseOf(v, sabotage), folder(t))
 	if err != nil {
 		t.Errorf("shrink: %v", err)
 	}
@@ -55,20 +64,20 @@ func lengths(seed uint64) int { return []int{50, 150, 300, 300, 600, 1200}[seed%
 // until an interrupt; a failing one is kept. Without it there are three.
 func TestUntilStopped(t *testing.T) {
 	t.Parallel()
-	h := simulate.Hunt{First: 999_996, Seeds: 3, Steps: lengths, Workers: 1, Site: site(t)}
+	h := simulate.Hunt{First: 999_996, Seeds: 3, Steps: lengths, Workers: 1, Dir: folder(t)}
 	ctx := t.Context()
 	if long := os.Getenv("SIMULATE_FOR"); long != "" {
 		var stop context.CancelFunc
 		ctx, stop = scheduled(t, long)
 		defer stop()
-		h.First, h.Seeds = uint64(size(t, "FIRST", fresh())), 0
+		h.First, h.Seeds, h.Nodes = uint64(size(t, "FIRST", fresh())), 0, size(t, "NODES", 1)
 		h.Workers, h.Tell = runtime.GOMAXPROCS(0), every(t, 100)
 	}
 	t.Logf("the first seed is %d", h.First)
 	played, total, err := h.Run(ctx)
 	t.Logf("%d histories: %v", played, total)
 	if err != nil {
-		report(t, err, h.Site, "")
+		report(t, err, "")
 	}
 	if err == nil && total.Compared == 0 {
 		t.Error("nothing was compared")
@@ -98,7 +107,7 @@ func TestHuntStops(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	h := simulate.Hunt{First: 1, Steps: always(10), Site: site(t), Tell: func(played int, _ simulate.Report) {
+	h := simulate.Hunt{First: 1, Steps: always(10), Dir: folder(t), Tell: func(played int, _ simulate.Report) {
 		if played == 2 {
 			stop()
 		}
@@ -112,13 +121,13 @@ func TestHuntStops(t *testing.T) {
 // played from the file, for want of the rule and nothing else.
 func TestAFailureIsKept(t *testing.T) {
 	t.Parallel()
-	h := simulate.Hunt{First: 1, Steps: lengths, Workers: 2, Site: site(t), Sabotage: simulate.NoOutcomes}
+	h := simulate.Hunt{First: 1, Steps: lengths, Workers: 2, Dir: folder(t), Sabotage: simulate.NoOutcomes}
 	_, _, err := h.Run(t.Context())
 	v, ok := errors.AsType[*simulate.Violation](err)
 	if !ok {
 		t.Fatalf("nothing found: %v", err)
 	}
-	short, path := keep(t, v, h.Site, h.Sabotage, t.TempDir())
+	short, path := keep(t, v, h.Sabotage, t.TempDir())
 	loaded, err := simulate.LoadCase(path)
 	if err != nil || fmt.Sprint(loaded) != fmt.Sprint(short) {
 		t.Fatalf("loaded %v: %v", loaded, err)
@@ -130,7 +139,7 @@ func TestAFailureIsKept(t *testing.T) {
 	for i := range loaded.Steps { // each is needed
 		fewer := loaded
 		fewer.Steps = slices.Delete(slices.Clone(loaded.Steps), i, i+1)
-		if v, err := fewer.Play(t.Context(), site(t)); err != nil || v != nil {
+		if v, err := fewer.Play(t.Context(), folder(t)); err != nil || v != nil {
 			t.Errorf("without step %v: %v %v", loaded.Steps[i], v, err)
 		}
 	}

@@ -18,8 +18,9 @@ type node struct {
 	number int
 	skew   time.Duration // of its clock
 	disk   *disk
-	store  sync.Store    // as it was opened
-	behind *faulty.Store // the same behind the disk's failures
+	store  sync.Store      // as it was opened
+	behind *faulty.Store   // the same behind the disk's failures
+	left   []*faulty.Store // by processes that crashed
 	engine *sync.Engine
 	ws     *sync.Workspace
 	tenure atomic.Uint64 // the turn in which it believes to hold the seat; 0: it does not
@@ -37,12 +38,20 @@ func newNode(s *server, number int, late *stragglers) *node {
 func (n *node) String() string { return fmt.Sprintf("node %d", n.number) }
 
 // start opens the store and starts an engine over it.
-func (n *node) start(ctx context.Context) (err error) {
+func (n *node) start(ctx context.Context) error {
+	if err := n.connect(ctx); err != nil {
+		return err
+	}
+	n.newEngine()
+	return nil
+}
+
+// connect opens the store.
+func (n *node) connect(ctx context.Context) (err error) {
 	if n.store, err = n.s.depot.Open(ctx, n.s.registry); err != nil {
 		return err
 	}
 	n.behind = faulty.New(n.behaved(n.store), n.disk.plan)
-	n.newEngine()
 	return nil
 }
 
@@ -123,12 +132,18 @@ func (n *node) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// crash is a stop at which nothing is saved; the store lives on, as one on
-// another machine does.
+// crash is a stop at which nothing is saved. The store lives on, as one on
+// another machine does, and what was on its way to it may still arrive.
 func (n *node) crash(ctx context.Context) error {
 	n.disk.fail(false)
 	n.engine.Abandon()
 	n.forgets()
+	if n.s.many() && n.s.w.chance(50) { // with a connection of its own
+		n.left = append(n.left, n.behind)
+		if err := n.connect(ctx); err != nil {
+			return err
+		}
+	}
 	n.newEngine()
 	return n.open(ctx)
 }
@@ -145,5 +160,10 @@ func (n *node) stop(ctx context.Context) error {
 	if n.engine == nil {
 		return nil
 	}
-	return errors.Join(n.engine.Close(ctx), n.behind.Close())
+	errs := []error{n.engine.Close(ctx), n.behind.Close()}
+	for _, store := range n.left {
+		errs = append(errs, store.Close())
+	}
+	n.left = nil
+	return errors.Join(errs...)
 }

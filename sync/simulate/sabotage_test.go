@@ -20,7 +20,7 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 	for _, sabotage := range simulate.Sabotages() {
 		t.Run(string(sabotage), func(t *testing.T) {
 			t.Parallel()
-			h := simulate.Hunt{First: 1, Seeds: 200, Steps: always(300), Nodes: sabotage.Nodes(), Site: site(t), Sabotage: sabotage}
+			h := simulate.Hunt{First: 1, Seeds: 200, Steps: always(300), Nodes: sabotage.Nodes(), Dir: folder(t), Sabotage: sabotage}
 			played, _, err := h.Run(t.Context())
 			v, ok := errors.AsType[*simulate.Violation](err)
 			if !ok {
@@ -28,7 +28,7 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 			}
 			t.Logf("noticed by history %d: %v", played, v)
 			if os.Getenv("SIMULATE_RENEW") != "" {
-				keep(t, v, h.Site, sabotage, kept)
+				keep(t, v, sabotage, kept)
 			}
 		})
 	}
@@ -53,7 +53,7 @@ func TestKeptHistories(t *testing.T) {
 				needsItsRule(t, c)
 			}
 			c.Sabotage = ""
-			v, err := c.Play(t.Context(), site(t))
+			v, err := c.Play(t.Context(), folder(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestKeptHistories(t *testing.T) {
 
 func needsItsRule(t *testing.T, c simulate.Case) {
 	t.Helper()
-	v, err := c.Play(t.Context(), site(t))
+	v, err := c.Play(t.Context(), folder(t))
 	if err != nil {
 		t.Fatal(err)
 	}

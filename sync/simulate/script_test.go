@@ -32,7 +32,7 @@ func lines(t *testing.T, seed uint64, steps []Step) []string {
 		dir = t.TempDir()
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	w, err := newWorld(t.Context(), Config{Seed: seed, Steps: steps, Site: Site{Dir: dir}})
+	w, err := newWorld(t.Context(), Config{Seed: seed, Steps: steps, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 type server struct {
 	w        *world
 	registry *sync.Registry
-	depot    Depot
+	depot    depot
 	nodes    []*node
 	sits     atomic.Pointer[node] // on the workspace's seat
 	turns    uint64               // how often the seat was taken
@@ -27,7 +27,7 @@ type server struct {
 }
 
 func newServer(ctx context.Context, w *world, registry *sync.Registry) (*server, error) {
-	depot, err := w.cfg.depot(ctx)
+	depot, err := w.cfg.Store.depot(ctx, w.cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("make the depot: %w", err)
 	}

@@ -9,8 +9,8 @@ import (
 // way, in large pieces first, until none can be missed. It gives the shortest
 // that it found when ctx ended. If the case also fails when nothing happens at
 // once, nothing does in the shorter one, so that it repeats exactly.
-func Shrink(ctx context.Context, c Case, site Site) (Case, error) {
-	s := &shrinking{ctx: context.WithoutCancel(ctx), best: c, site: site}
+func Shrink(ctx context.Context, c Case, dir string) (Case, error) {
+	s := &shrinking{ctx: context.WithoutCancel(ctx), best: c, dir: dir}
 	if _, err := s.fails(oneByOne(c.Steps)); err != nil {
 		return c, err
 	}
@@ -41,7 +41,7 @@ func oneByOne(steps []Step) []Step {
 type shrinking struct {
 	ctx  context.Context // of the histories, which are played to their ends
 	best Case
-	site Site
+	dir  string
 }
 
 // without tries to leave out every piece of some steps, from the end, and
@@ -65,7 +65,7 @@ func (s *shrinking) without(ctx context.Context, size int) (shorter bool, err er
 func (s *shrinking) fails(steps []Step) (bool, error) {
 	c := s.best
 	c.Steps = steps
-	v, err := c.Play(s.ctx, s.site)
+	v, err := c.Play(s.ctx, s.dir)
 	if err != nil || v == nil || v.Property != c.Property {
 		return false, err
 	}

@@ -22,7 +22,11 @@ type Config struct {
 	Seed  uint64
 	Steps []Step // Steps draws them
 	Nodes int    // of the server, over one store; 0: one
-	Site
+	Store Store
+	// Dir is where the run makes a folder of its own for what the store keeps in
+	// files; a fast one serves best, for nothing here depends on what survives a
+	// loss of power.
+	Dir string
 	// Sabotage leaves out a rule, to prove that it is noticed.
 	Sabotage Sabotage
 }
@@ -84,7 +88,8 @@ type Violation struct {
 	Property string
 	Detail   string
 	Seed     uint64
-	Nodes    int      // of the server
+	Nodes    int // of the server
+	Store    Store
 	Step     int      // at which it was noticed
 	Taken    []Step   // up to that one
 	History  []string // what was done, step by step
@@ -112,7 +117,8 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	taken, err := w.play(ctx)
 	if v, ok := errors.AsType[*Violation](err); ok {
-		v.Seed, v.Nodes, v.Step, v.Taken, v.History = cfg.Seed, cfg.Nodes, w.step, taken, w.history
+		v.Seed, v.Nodes, v.Store = cfg.Seed, cfg.Nodes, cfg.Store
+		v.Step, v.Taken, v.History = w.step, taken, w.history
 	} else if err != nil {
 		err = fmt.Errorf("seed %d, step %d: %w", cfg.Seed, w.step, err)
 	}

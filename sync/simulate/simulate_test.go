@@ -36,22 +36,20 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// site of histories over SQLite.
-func site(t *testing.T) simulate.Site {
-	t.Helper()
-	return simulate.Site{Dir: folder(t)}
-}
-
 func always(steps int) func(uint64) int { return func(uint64) int { return steps } }
 
-// seeds are enough for every kind of trouble to occur.
-const seeds = 20
+// seeds are so many that with 300 steps each, enough together, every kind of
+// trouble occurs.
+const (
+	seeds  = 20
+	enough = seeds * 300
+)
 
 // Whatever happens, every device ends with exactly what its person may see,
 // and nothing that was acknowledged is lost or done twice.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", 300)), Site: site(t)}, everyKind)
+	histories(t, simulate.Hunt{}, 300, everyKind)
 }
 
 // Several nodes over one store, one of which holds the workspace's seat, are
@@ -59,51 +57,47 @@ func TestHistories(t *testing.T) {
 // his seat was stolen and he does not know it yet.
 func TestHistoriesOfThreeNodes(t *testing.T) {
 	t.Parallel()
-	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", 300)), Nodes: 3, Site: site(t)}, everyKind, everyKindOfMany)
+	histories(t, simulate.Hunt{Nodes: 3}, 300, everyKind, everyKindOfMany)
 }
 
 // A backup that is restored begins an epoch, and everybody finds into it.
 func TestHistoriesWithBackups(t *testing.T) {
 	t.Parallel()
-	backups := simulate.Site{Dir: folder(t), Depot: simulate.Archived}
-	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", 300)), Nodes: 3, Site: backups}, everyKind, everyKindOfMany)
+	histories(t, simulate.Hunt{Store: simulate.Backups}, 300, everyKind)
 }
 
 // The same over MongoDB.
 func TestHistoriesOnMongo(t *testing.T) {
 	t.Parallel()
-	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", stepsOnMongo)), Site: mongo(t)})
+	histories(t, simulate.Hunt{Store: simulate.MongoDB}, stepsOnMongo, everyKind)
 }
 
-// And with several nodes, of which each has its own connection.
+// And with several nodes, each of which has a connection of its own.
 func TestHistoriesOnMongoOfThreeNodes(t *testing.T) {
 	t.Parallel()
-	histories(t, simulate.Hunt{Steps: always(size(t, "STEPS", stepsOnMongo)), Nodes: 3, Site: mongo(t)})
+	histories(t, simulate.Hunt{Nodes: 3, Store: simulate.MongoDB}, stepsOnMongo, everyKind, everyKindOfMany)
 }
 
 // stepsOnMongo are fewer: each takes ten times as long.
 const stepsOnMongo = 60
 
-func mongo(t *testing.T) simulate.Site {
+// histories of seeds are played, of so many steps each. If they are long enough
+// together all of the given kinds of trouble must occur.
+func histories(t *testing.T, h simulate.Hunt, steps int, kinds ...[]string) {
 	t.Helper()
-	return simulate.Site{Dir: folder(t), Depot: simulate.Database}
-}
-
-// histories of seeds are played; all of the given kinds of trouble must occur.
-func histories(t *testing.T, h simulate.Hunt, kinds ...[]string) {
-	t.Helper()
-	h.First, h.Seeds = uint64(size(t, "FIRST", 1)), size(t, "SEEDS", seeds)
-	h.Workers, h.Tell = runtime.GOMAXPROCS(0), every(t, 100)
+	steps = size(t, "STEPS", steps)
+	h.First, h.Seeds, h.Steps = uint64(size(t, "FIRST", 1)), size(t, "SEEDS", seeds), always(steps)
+	h.Workers, h.Dir, h.Tell = runtime.GOMAXPROCS(0), folder(t), every(t, 100)
 	_, total, err := h.Run(t.Context())
 	t.Log(total)
 	if err != nil {
-		report(t, err, h.Site, "")
+		report(t, err, "")
 	}
 	if err == nil && (total.Compared == 0 || total.Merged == 0) {
 		t.Error("nothing was compared, or nothing merged")
 	}
 	for _, kind := range slices.Concat(kinds...) {
-		if total.Faults[kind] == 0 && h.Seeds >= seeds && !t.Failed() {
+		if total.Faults[kind] == 0 && h.Seeds*steps >= enough && !t.Failed() {
 			t.Errorf("this never happened: %s", kind)
 		}
 	}
