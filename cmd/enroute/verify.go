@@ -53,7 +53,7 @@ func (m *Main) verifyAll(ctx context.Context, store sync.Store, registry *sync.R
 			damaged++
 			continue
 		}
-		fmt.Fprintf(m.Stdout, "workspace %s: %d commits, %d documents, %d deleted ones, %d outcomes, %d lists, %s compared: %s\n",
+		fmt.Fprintf(m.Stdout, "workspace %s: %d commits, %d documents, %d deleted ones, %d outcomes, %d lists %s: %s\n",
 			name, v.Commits, v.Documents, v.Deleted, v.Outcomes, v.Lists, checkpoint(v), verdict(v))
 		for _, p := range v.Problems {
 			fmt.Fprintf(m.Stdout, "  %s\n", p)
@@ -70,9 +70,9 @@ func (m *Main) verifyAll(ctx context.Context, store sync.Store, registry *sync.R
 
 func checkpoint(v *sync.Verification) string {
 	if v.Checkpoint == 0 {
-		return "no checkpoint"
+		return "compared (there is no checkpoint)"
 	}
-	return fmt.Sprintf("the checkpoint of commit %d", v.Checkpoint)
+	return fmt.Sprintf("and the checkpoint of commit %d compared", v.Checkpoint)
 }
 
 func verdict(v *sync.Verification) string {
