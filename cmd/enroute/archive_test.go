@@ -355,7 +355,7 @@ func TestKilledTools(t *testing.T) {
 	from, file := newFolder(t), filepath.Join(t.TempDir(), "backup")
 	server, _ := newCompany(t, from)
 	server.end()
-	lengthen(t, from, 4000)
+	lengthen(t, from, 3000)
 	does(t, exitOK, from, "backup", "--to", file)
 	want := journalOf(t, from)
 	for name, to := range map[string]func(*testing.T) place{"folder": newFolder, "database": newDatabase} {
@@ -363,7 +363,7 @@ func TestKilledTools(t *testing.T) {
 			t.Parallel()
 			at := to(t)
 			args := append([]string{"restore", "--from", file, "--lease-term", time.Second.String()}, at.flags()...)
-			for range 3 {
+			for range 2 {
 				killedAnywhere(t, args...)
 			}
 			finishes(t, args...)
@@ -377,7 +377,7 @@ func TestKilledTools(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := []string{"migrate", "--from", source.argument(), "--to", at.argument(), "--lease-term", time.Second.String()}
-			for range 3 {
+			for range 2 {
 				killedAnywhere(t, args...)
 			}
 			finishes(t, args...)

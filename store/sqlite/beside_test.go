@@ -69,7 +69,7 @@ func count(t *testing.T, r journals, name string) (n uint64) {
 func TestReaderBesideAServer(t *testing.T) {
 	t.Parallel()
 	s, path := newStore(t)
-	head := fillHistory(t, s, "w")
+	head := fillHistory(t, s, "w", 30)
 	before := sums(t, filepath.Dir(path))
 	r := newReader(t, path)
 	if got := count(t, r, "w"); got != head.Number {
@@ -105,7 +105,7 @@ func TestReaderAlone(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "x.db")
 	s := openAt(t, path, benchRegistry(t))
-	head := fillHistory(t, s, "w")
+	head := fillHistory(t, s, "w", 30)
 	killed := t.TempDir()
 	for _, suffix := range []string{"", "-wal"} {
 		content, err := os.ReadFile(path + suffix)

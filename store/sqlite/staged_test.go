@@ -19,12 +19,15 @@ func mustClose(t *testing.T, s *Store) {
 	}
 }
 
-// fillHistory writes a history with so many rows that they go in several steps.
-func fillHistory(t *testing.T, s *Store, name string) sync.Head {
+// severalSteps is a history of so many commits that its rows go in several.
+const severalSteps = 270
+
+// fillHistory writes a history of so many commits, each with four documents.
+func fillHistory(t *testing.T, s *Store, name string, commits uint64) sync.Head {
 	t.Helper()
 	var head sync.Head
-	var commits []*sync.Commit
-	for n := range uint64(270) {
+	var all []*sync.Commit
+	for n := range commits {
 		c := &sync.Commit{Number: n + 1, Prev: head.Hash, Nonce: uuid.New(), Day: "2026-11-21"}
 		for i := range 4 {
 			id := fmt.Sprint("c", n, "-", i)
@@ -35,13 +38,13 @@ func fillHistory(t *testing.T, s *Store, name string) sync.Head {
 		}
 		c.Outcomes = []sync.Outcome{{ID: uuid.New(), User: "u", Result: []byte(`{}`)}}
 		c.Seal()
-		commits, head = append(commits, c), sync.Head{Number: c.Number, Hash: c.Hash, At: c.At}
+		all, head = append(all, c), sync.Head{Number: c.Number, Hash: c.Hash, At: c.At}
 	}
-	if err := s.Append(t.Context(), name, commits); err != nil {
+	if err := s.Append(t.Context(), name, all); err != nil {
 		t.Fatal(err)
 	}
 	list, err := s.List(t.Context(), name, head.Number, sync.Query{Kind: "client", Words: []string{"zoe"}, Limit: 1})
-	if err != nil || list.Total != 1080 {
+	if err != nil || list.Total != int(4*commits) {
 		t.Fatalf("list is %v, %v", list, err)
 	}
 	return head
@@ -104,14 +107,14 @@ func awaitCleared(t *testing.T, p *progress) {
 func TestPromotedOverIsSwept(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
-	was := fillHistory(t, s, "w")
-	fillHistory(t, s, "~restore/w")
+	was := fillHistory(t, s, "w", severalSteps)
+	now := fillHistory(t, s, "~restore/w", 30)
 	if err := s.Promote(t.Context(), "~restore/w", "w", was); err != nil {
 		t.Fatal(err)
 	}
 	isSwept(t, s, 1)
-	fillHistory(t, s, "other") // its lists get integers that were given before
-	if n, err := total(t, s, was); err != nil || n != 1080 {
+	fillHistory(t, s, "other", 30) // its lists get integers that were given before
+	if n, err := total(t, s, now); err != nil || n != 120 {
 		t.Fatalf("the promoted history lists %d, %v", n, err)
 	}
 }
@@ -122,8 +125,8 @@ func TestSweepResumes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "enroute.db")
 	s := openAt(t, path, benchRegistry(t))
-	was := fillHistory(t, s, "w")
-	fillHistory(t, s, "~restore/w")
+	fillHistory(t, s, "w", 30)
+	now := fillHistory(t, s, "~restore/w", 30)
 	err := s.writer.durable(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		if err := forsake(ctx, tx, "w"); err != nil {
 			return err
@@ -137,7 +140,7 @@ func TestSweepResumes(t *testing.T) {
 	for range 2 { // and once more with nothing to do
 		s = openAt(t, path, benchRegistry(t))
 		isSwept(t, s, 1)
-		if n, err := total(t, s, was); err != nil || n != 1080 {
+		if n, err := total(t, s, now); err != nil || n != 120 {
 			t.Fatalf("the promoted history lists %d, %v", n, err)
 		}
 		mustClose(t, s)
