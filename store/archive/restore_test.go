@@ -107,6 +107,21 @@ func TestRestoreAgain(t *testing.T) {
 	isRestored(t, to, from, "east")
 }
 
+// TestRestoreOverALikeLength: a workspace that has as many commits as the
+// restored one would have is not taken for it.
+func TestRestoreOverALikeLength(t *testing.T) {
+	t.Parallel()
+	from, to := twoCompanies(t, 10), newStore(t)
+	commits := uint64(len(journal(t, from, "east")))
+	long(t, to, "east", commits+1)
+	if _, err := restore(t, to, backup(t, from), archive.RestoreOptions{Only: "east"}); err == nil {
+		t.Fatal("another workspace was taken for what had been restored")
+	}
+	_, err := restore(t, to, backup(t, from), archive.RestoreOptions{Only: "east", Replace: true})
+	must(t, err)
+	isRestored(t, to, from, "east")
+}
+
 // TestBackupUnderWrite: a backup made while others write is the journal up to
 // some commit, and never behind its notes.
 func TestBackupUnderWrite(t *testing.T) {
