@@ -51,6 +51,10 @@ crashes: mongo ## the proofs about crashes and bad disks whole: 50 kills, ten mi
 	ENROUTE_TEST_POWER_CUTS=2000 ENROUTE_TEST_DAMAGES=2000 \
 		go test -count=1 -timeout 2h -v -run 'PowerCut|TroubledDisk|Unkept|DamagedFile|Kill' ./store/sqlite
 
+.PHONY: forwarded
+forwarded: ## the tests of the HTTP interface once more, asked of a node that forwards to another one
+	ENROUTE_TEST_FORWARD=1 go test -count=1 ./web
+
 .PHONY: prove-forever
 prove-forever: mongo ## new histories until an interrupt, or for SIMULATE_FOR=8h; one that fails is cut down and kept
 	SIMULATE_FOR=$${SIMULATE_FOR:-10000h} go test -count=1 -timeout 0 -v -run '^TestUntilStopped$$' ./sync/simulate
