@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/enroute-field/enroute/internal/fault"
 	"github.com/enroute-field/enroute/store/faulty"
 	"github.com/enroute-field/enroute/sync"
 )
@@ -155,12 +156,21 @@ func (n *node) forgets() {
 	}
 }
 
+// saved leaves out that a robbed node may not save its state: it does not hold
+// the workspace, and nothing is lost.
+func (n *node) saved(err error) error {
+	if n.robbed() && fault.Is(err, fault.Unavailable) {
+		return nil
+	}
+	return err
+}
+
 // stop in order.
 func (n *node) stop(ctx context.Context) error {
 	if n.engine == nil {
 		return nil
 	}
-	errs := []error{n.engine.Close(ctx), n.behind.Close()}
+	errs := []error{n.saved(n.engine.Close(ctx)), n.behind.Close()}
 	for _, store := range n.left {
 		errs = append(errs, store.Close())
 	}

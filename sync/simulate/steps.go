@@ -194,7 +194,7 @@ func (w *world) evict(ctx context.Context) error {
 	if w.server.many() {
 		n.forgets() // others may have noted less
 	}
-	return n.ws.Evict(ctx)
+	return n.saved(n.ws.Evict(ctx))
 }
 
 // someNode is one of the server's.
