@@ -34,7 +34,7 @@ const tormented = "ENROUTE_TEST_TORMENT"
 // what was acknowledged is in the journal once.
 func TestNodesUnderTorment(t *testing.T) {
 	t.Parallel()
-	duration := 12 * time.Second
+	duration := 15 * time.Second
 	if text := os.Getenv(tormented); text != "" {
 		var err error
 		if duration, err = time.ParseDuration(text); err != nil {

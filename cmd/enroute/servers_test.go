@@ -31,6 +31,7 @@ type servers struct {
 	rand     *rand.Rand
 	done     map[string]int // what was done to them, by name
 	robbing  bool           // seats are stolen too
+	term     time.Duration
 }
 
 // node is one of them.
@@ -46,7 +47,7 @@ type node struct {
 // newServers starts three nodes on an empty database, all at once.
 func newServers(t *testing.T, seed uint64, term time.Duration) *servers {
 	t.Helper()
-	s := &servers{t: t, uri: mongotest.Database(t), rand: rand.New(rand.NewPCG(seed, 0)), robbing: seed%2 == 0, done: map[string]int{}}
+	s := &servers{t: t, uri: mongotest.Database(t), rand: rand.New(rand.NewPCG(seed, 0)), robbing: seed%2 == 0, term: term, done: map[string]int{}}
 	primary := mongotest.Primary(t)
 	var addresses []string
 	for i := range uint64(3) {
@@ -134,7 +135,7 @@ func (s *servers) logs() string {
 // torment does one thing after another to the nodes until ctx ends, and then
 // waits until all is well again.
 func (s *servers) torment(ctx context.Context) error {
-	for s.pause(ctx, 400*time.Millisecond) {
+	for s.lull(ctx) {
 		n := s.victim()
 		if n.troubled || n.frozen || !n.alive() {
 			if err := n.mend(); err != nil {
@@ -159,8 +160,13 @@ func (s *servers) victim() *node {
 	return s.nodes[s.rand.IntN(len(s.nodes))]
 }
 
-// pause waits for a random time up to d; false when ctx ends first.
-func (s *servers) pause(ctx context.Context, d time.Duration) bool {
+// lull is the time between two things that are done, now and then long enough
+// for another node to take over; false when ctx ends first.
+func (s *servers) lull(ctx context.Context) bool {
+	d := 300 * time.Millisecond
+	if s.rand.IntN(8) == 0 {
+		d = 2 * s.term
+	}
 	select {
 	case <-time.After(time.Duration(s.rand.Int64N(int64(d)))):
 		return true
