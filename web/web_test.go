@@ -71,7 +71,7 @@ func open(t testing.TB, change ...func(*web.Options)) *world {
 	for _, f := range change {
 		f(&o)
 	}
-	if os.Getenv("ENROUTE_TEST_FORWARD") != "" {
+	if o.Cluster == nil && os.Getenv("ENROUTE_TEST_FORWARD") != "" {
 		w.startBehind(o)
 		return w
 	}
