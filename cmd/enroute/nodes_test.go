@@ -137,7 +137,6 @@ func TestNodes(t *testing.T) {
 	for _, trouble := range []faultnet.Trouble{
 		{Requests: faultnet.Lose, Answers: faultnet.Lose, Refuse: true},
 		{Requests: faultnet.Hold, Answers: faultnet.Hold},
-		{Answers: faultnet.Lose},
 	} {
 		s.cutOff(people, trouble)
 	}

@@ -55,7 +55,7 @@ func newServers(t *testing.T, seed uint64, term time.Duration) *servers {
 		n.process = newProcess(t, nil, "serve", "--demo")
 		n.peers = faultnet.New(t, seed+3+i, n.listen)
 		n.env = []string{
-			"ENROUTE_STORE=" + mongotest.Through(s.uri, n.store.Address()),
+			"ENROUTE_STORE=" + mongotest.Through(s.uri, n.store.Address()) + "&timeoutMS=5000",
 			"ENROUTE_ADVERTISE=" + n.address(),
 			"ENROUTE_LEASE_TERM=" + term.String(),
 		}
