@@ -39,8 +39,10 @@ fuzz: ## every fuzz target for 30 s; what was found is kept in testdata/fuzz
 	scripts/fuzz
 
 .PHONY: prove
-prove: mongo ## the long proofs whole: 2,000 simulated histories of 300 steps, 100 under the race detector, and crashes
+prove: mongo ## the long proofs whole: 2,000 simulated histories of 300 steps, 500 of three nodes, 200 on MongoDB with one and with three, 100 under the race detector, and crashes
 	SIMULATE_SEEDS=2000 go test -count=1 -timeout 4h -v -run '^TestHistories$$' ./sync/simulate
+	SIMULATE_SEEDS=500 SIMULATE_STEPS=300 go test -count=1 -timeout 4h -v -run '^TestHistories(OfThreeNodes|WithBackups)$$' ./sync/simulate
+	SIMULATE_SEEDS=200 SIMULATE_STEPS=100 go test -count=1 -timeout 4h -v -run '^TestHistoriesOnMongo' ./sync/simulate
 	SIMULATE_SEEDS=100 go test -race -count=1 -timeout 4h -v ./sync/simulate
 	$(MAKE) crashes
 
@@ -56,7 +58,7 @@ forwarded: ## the tests of the HTTP interface once more, asked of a node that fo
 	ENROUTE_TEST_FORWARD=1 go test -count=1 ./web
 
 .PHONY: prove-forever
-prove-forever: mongo ## new histories until an interrupt, or for SIMULATE_FOR=8h; one that fails is cut down and kept
+prove-forever: mongo ## new histories until an interrupt, or for SIMULATE_FOR=8h, with SIMULATE_NODES=3 of three nodes; one that fails is cut down and kept
 	SIMULATE_FOR=$${SIMULATE_FOR:-10000h} go test -count=1 -timeout 0 -v -run '^TestUntilStopped$$' ./sync/simulate
 
 .PHONY: bench

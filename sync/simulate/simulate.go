@@ -5,6 +5,11 @@
 // runs a model that reads the journal and knows only the words of the wire
 // contract; whenever the two differ the run fails, with the seed and the
 // history that led there.
+//
+// The server is one node, or several over one store. Then each workspace has a
+// seat, and who holds it serves; the others read the store before they answer.
+// Seats are handed over, inherited, and stolen from nodes that do not hear of
+// it for a while, and requests come to any node.
 package simulate
 
 import (
