@@ -9,8 +9,8 @@ func TestTokenLeadsToItsWorkspace(t *testing.T) {
 	t.Parallel()
 	token := newToken("demo-2")
 	name, hash, ok := parseToken(token)
-	if !ok || name != "demo-2" {
-		t.Fatalf("parse gives %q, %v", name, ok)
+	if !ok || name != "demo-2" || WorkspaceOf(token) != name {
+		t.Fatalf("parse gives %q, %v, and the workspace is %q", name, ok, WorkspaceOf(token))
 	}
 	if back := parseHash(hash.String()); back != hash {
 		t.Errorf("hash %s reads back as %s", hash, back)
@@ -40,7 +40,7 @@ func TestParseTokenRefusesWhatIsNone(t *testing.T) {
 		"", ".", "demo", "demo.", "." + secret, secret, "demo." + secret[1:], "demo." + secret + "A",
 		strings.Repeat("a", maxTokenChars) + "." + secret,
 	} {
-		if _, _, ok := parseToken(token); ok {
+		if _, _, ok := parseToken(token); ok || WorkspaceOf(token) != "" {
 			t.Errorf("%q is taken for a token", token)
 		}
 	}

@@ -19,7 +19,6 @@ import (
 // forwarder sends requests to other nodes and passes their answers on.
 type forwarder struct {
 	cluster Cluster
-	limits  Limits
 	life    context.Context // of answers
 	watch   context.Context // of streams
 	answers *http.Transport
@@ -52,7 +51,7 @@ var (
 	errNoNode      = errors.New("what answers is no node of this cluster")
 )
 
-func newForwarder(o Options, life, watch context.Context) *forwarder {
+func newForwarder(life, watch context.Context, o Options) *forwarder {
 	answers := &http.Transport{
 		DialContext:            dial,
 		TLSHandshakeTimeout:    dialTime,
@@ -71,7 +70,7 @@ func newForwarder(o Options, life, watch context.Context) *forwarder {
 		WriteBufferSize:        1 << 10,
 		MaxResponseHeaderBytes: answerHead,
 	}
-	return &forwarder{cluster: o.Cluster, limits: o.Limits, life: life, watch: watch, answers: answers, streams: streams}
+	return &forwarder{cluster: o.Cluster, life: life, watch: watch, answers: answers, streams: streams}
 }
 
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -125,7 +124,7 @@ func (f *forwarder) take(c *call, p *parcel) (release func(), err error) {
 type exchange struct {
 	answer *http.Response
 	timer  *time.Timer
-	end    context.CancelFunc
+	end    func()
 }
 
 // Read reads the body of the answer.
@@ -163,9 +162,9 @@ func (f *forwarder) ask(ctx context.Context, c *call, address string, p *parcel)
 	}
 	// The exchange outlives the handler where the answer is long, so it ends by
 	// a timer that can be set anew.
-	life, end := context.WithCancel(life)
+	life, end := context.WithCancelCause(life)
 	until, _ := ctx.Deadline()
-	x := &exchange{timer: time.AfterFunc(time.Until(until), end), end: end}
+	x := &exchange{timer: time.AfterFunc(time.Until(until), func() { end(errTooSlow) }), end: func() { end(nil) }}
 	req, err := c.outgoing(life, address, p)
 	if err == nil {
 		x.answer, err = transport.RoundTrip(req)

@@ -122,7 +122,7 @@ func New(o Options) (*Server, error) {
 	s.streams = newStreams(o.Limits.Streams, o.Limits.StreamSend)
 	s.metrics = newMetrics(s.streams, o.Gauges)
 	if o.Cluster != nil {
-		s.forwarder = newForwarder(o, s.life, s.streams.ctx)
+		s.forwarder = newForwarder(s.life, s.streams.ctx, o)
 	}
 	s.app = s.newApp()
 	return s, s.mountAll()
