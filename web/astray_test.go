@@ -281,6 +281,9 @@ func TestRoomForBodies(t *testing.T) {
 	here, _, _ := openNodes(t)
 	tim := here.phone("tim")
 	var conns []net.Conn
+	for range 30 { // of the 32 that there is room for
+		conns = append(conns, here.promise(4<<20))
+	}
 	big := `{"mutations":[]` + strings.Repeat(" ", 4<<20) + "}"
 	for here.do("POST", "/v1/sync/push", tim, big).status != http.StatusServiceUnavailable {
 		conns = append(conns, here.promise(4<<20))
