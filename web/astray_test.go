@@ -281,20 +281,12 @@ func TestRoomForBodies(t *testing.T) {
 	here, _, _ := openNodes(t)
 	tim := here.phone("tim")
 	var conns []net.Conn
-	for range 32 {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(here.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
-		if _, err := fmt.Fprintf(conn, "POST /v1/sync/push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer test.%s\r\nContent-Length: %d\r\n\r\n%s",
-			strings.Repeat("A", 43), 4<<20, strings.Repeat(" ", 16<<10)); err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, conn)
+	for range 30 { // of the 32 that there is room for
+		conns = append(conns, here.promise(4<<20))
 	}
 	big := `{"mutations":[]` + strings.Repeat(" ", 4<<20) + "}"
 	for here.do("POST", "/v1/sync/push", tim, big).status != http.StatusServiceUnavailable {
+		conns = append(conns, here.promise(4<<20))
 	}
 	here.do("POST", "/v1/sync/push", tim, big).unavailable()
 	here.do("GET", "/v1/sync/pull", tim, nil).want(http.StatusOK)
@@ -303,6 +295,21 @@ func TestRoomForBodies(t *testing.T) {
 	}
 	for here.do("POST", "/v1/sync/push", tim, big).status != http.StatusOK {
 	}
+}
+
+// promise begins a push of so many bytes, with a token that nobody has.
+func (w *world) promise(size int) net.Conn {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	if _, err := fmt.Fprintf(conn, "POST /v1/sync/push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer test.%s\r\nContent-Length: %d\r\n\r\n%s",
+		strings.Repeat("A", 43), size, strings.Repeat(" ", 16<<10)); err != nil {
+		w.t.Fatal(err)
+	}
+	return conn
 }
 
 // TestForwardedIsCounted: the node that is asked tells how much it passes on.
