@@ -24,6 +24,7 @@ type node struct {
 	t       *testing.T
 	e       *sync.Engine
 	tenure  atomic.Uint64
+	lost    atomic.Bool  // so it is written, though the node does not know
 	handled atomic.Int64 // commits that its follower was given
 }
 
@@ -63,7 +64,7 @@ func newNode(t *testing.T, store sync.Store, reg *sync.Registry, tenure uint64) 
 	n := &node{t: t}
 	n.tenure.Store(tenure)
 	n.e = sync.New(sync.Options{Store: store, Registry: reg, Tenure: func(string) uint64 { return n.tenure.Load() },
-		Housekeeping: time.Millisecond})
+		Confirm: n.confirm, Housekeeping: time.Millisecond})
 	n.e.Follow(sync.Follower{Name: "count", Handle: func(context.Context, *sync.Workspace, *sync.Commit) error {
 		n.handled.Add(1)
 		return nil
@@ -74,6 +75,13 @@ func newNode(t *testing.T, store sync.Store, reg *sync.Registry, tenure uint64) 
 		}
 	})
 	return n
+}
+
+func (n *node) confirm(context.Context, string) (uint64, error) {
+	if n.lost.Load() {
+		return 0, nil
+	}
+	return n.tenure.Load(), nil
 }
 
 func (n *node) write(m ...sync.Mutation) error {
@@ -156,6 +164,43 @@ func TestTwoHolders(t *testing.T) {
 	}))
 	if n := strings.Count(strings.Join(causes, " "), "tenure"); n != 1 {
 		t.Fatalf("%d tenures began, of commits %q", n, causes)
+	}
+}
+
+// A node whose tenure is over without its knowledge writes nothing on top of
+// its successor: what that one answers from memory stays all there is.
+func TestRobbedHolderDoesNotWriteOn(t *testing.T) {
+	a, b, _ := twoNodes(t)
+	a.must(folder("f1", "ann"))
+	a.lost.Store(true)
+	b.tenure.Store(7)
+	before := b.page("")
+	if err := a.write(folder("f2", "ann")); !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("the robbed node answered %v", err)
+	}
+	if p := b.page(before.Cursor); p.Head != before.Head {
+		t.Fatalf("the head went from %d to %d", before.Head, p.Head)
+	}
+	if p := a.page(before.Cursor); p.Reset || p.Head != before.Head {
+		t.Fatalf("the robbed node read on to %s", p.AppendJSON(nil))
+	}
+}
+
+// What another node has done already is told under a head that has it, also by
+// a node that believes in its tenure.
+func TestRepetitionTellsOfWhatOthersWrote(t *testing.T) {
+	a, b, _ := twoNodes(t)
+	a.page("") // it knows the head
+	b.tenure.Store(7)
+	m := folder("f1", "ann")
+	m.ID = uuid.New()
+	push := sync.PushRequest{Mutations: []sync.Mutation{m}}
+	first, err := b.Push(t.Context(), boss, push)
+	must(t, err)
+	again, err := a.Push(t.Context(), boss, push)
+	must(t, err)
+	if r := again.Results[0]; !r.Duplicate || r.Rev != first.Results[0].Rev || again.Head < r.Rev {
+		t.Fatalf("the repetition was answered %+v under head %d", r, again.Head)
 	}
 }
 
