@@ -46,9 +46,11 @@ func read(t *testing.T, edit func(name, content string) string) (*deployment, er
 	return &deployment{p, content["Caddyfile"], content["replica-set.js"], filepath.Join(dir, "secrets")}, err
 }
 
+// makeSecrets has the shell read the script: a file that was just written
+// cannot be executed while another test, about to start a process, has it open.
 func makeSecrets(t *testing.T, dir string) {
 	t.Helper()
-	if text, err := exec.CommandContext(t.Context(), filepath.Join(dir, "make-secrets")).CombinedOutput(); err != nil {
+	if text, err := exec.CommandContext(t.Context(), "sh", filepath.Join(dir, "make-secrets")).CombinedOutput(); err != nil {
 		t.Fatalf("make-secrets: %v\n%s", err, text)
 	}
 }
