@@ -96,7 +96,7 @@ func (m *machine) advance(ctx context.Context, head Head) error {
 		return nil
 	}
 	return m.e.o.Store.Journal(ctx, m.name, m.st.head.Number+1, head.Number, func(c *Commit) error {
-		if c.Number != m.st.head.Number+1 || c.Prev != m.st.head.Hash {
+		if !c.Follows(m.st.head) {
 			return errOtherHistory
 		}
 		fs, err := m.e.o.Registry.factsOf(c)

@@ -59,6 +59,22 @@ type Outcome struct {
 	Result json.RawMessage
 }
 
+// Head is the journal's once the commit is its last.
+func (c *Commit) Head() Head { return Head{Number: c.Number, Hash: c.Hash, At: c.At} }
+
+// Follows says whether the commit is made for a journal with this head.
+func (c *Commit) Follows(h Head) bool { return c.Number == h.Number+1 && c.Prev == h.Hash }
+
+// Consecutive says what is wrong, if not each commit follows the one before.
+func Consecutive(commits []*Commit) error {
+	for i := 1; i < len(commits); i++ {
+		if before := commits[i-1].Head(); !commits[i].Follows(before) {
+			return fmt.Errorf("commit %d does not follow commit %d", commits[i].Number, before.Number)
+		}
+	}
+	return nil
+}
+
 // Seal computes Hash from Prev and the content.
 func (c *Commit) Seal() { c.Hash = HashOf(c.Prev, c.Encode()) }
 

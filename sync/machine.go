@@ -103,7 +103,7 @@ func (e *Engine) restoreState(ctx context.Context, name string) (st *state, chai
 	prev := st.head
 	saved = prev.Number
 	err = e.o.Store.Journal(ctx, name, st.head.Number+1, 0, func(c *Commit) error {
-		if c.Number != prev.Number+1 || c.Prev != prev.Hash {
+		if !c.Follows(prev) {
 			return fmt.Errorf("commit %d does not follow %d: %w", c.Number, prev.Number, ErrDamaged)
 		}
 		fs, err := e.o.Registry.factsOf(c)

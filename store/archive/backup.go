@@ -85,7 +85,7 @@ func (e *encoder) workspace(ctx context.Context, from Source, w Workspace, notes
 	var at sync.Head
 	err := from.Journal(ctx, w.Name, 1, w.Head.Number, func(c *sync.Commit) error {
 		content := c.Encode()
-		if c.Number != at.Number+1 || c.Prev != at.Hash || sync.HashOf(c.Prev, content) != c.Hash {
+		if !c.Follows(at) || sync.HashOf(c.Prev, content) != c.Hash {
 			return fmt.Errorf("commit %d does not follow from what is before it: %w", c.Number, sync.ErrDamaged)
 		}
 		at = sync.Head{Number: c.Number, Hash: c.Hash}

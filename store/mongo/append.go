@@ -60,11 +60,8 @@ func (s *Store) historyFor(ctx context.Context, workspace string, first *sync.Co
 }
 
 func consecutive(commits []*sync.Commit) error {
-	for i := 1; i < len(commits); i++ {
-		before, c := commits[i-1], commits[i]
-		if c.Number != before.Number+1 || c.Prev != before.Hash {
-			return fmt.Errorf("commit %d does not follow commit %d", c.Number, before.Number)
-		}
+	if err := sync.Consecutive(commits); err != nil {
+		return err
 	}
 	if last := commits[len(commits)-1].Number; last >= math.MaxInt64 {
 		return fmt.Errorf("number %d is too great", last)
@@ -79,13 +76,12 @@ const maxDocument = 16 << 20
 // is all that keeps rivals apart: see the package's comment.
 func (j *journal) append(ctx context.Context, history string, commits []*sync.Commit) error {
 	first, last := commits[0], commits[len(commits)-1]
-	follows := func(h sync.Head) bool { return first.Number == h.Number+1 && first.Prev == h.Hash }
-	if head, ok := j.own(history); !ok || !follows(head) {
+	if head, ok := j.own(history); !ok || !first.Follows(head) {
 		head, err := j.newest(ctx, history)
 		if err != nil {
 			return err
 		}
-		if !follows(head) {
+		if !first.Follows(head) {
 			return j.standing(ctx, history, last)
 		}
 	}

@@ -83,11 +83,8 @@ func (s *Store) Append(ctx context.Context, workspace string, commits []*sync.Co
 }
 
 func consecutive(commits []*sync.Commit) error {
-	for i := 1; i < len(commits); i++ {
-		before, c := commits[i-1], commits[i]
-		if c.Number != before.Number+1 || c.Prev != before.Hash {
-			return fmt.Errorf("commit %d does not follow commit %d", c.Number, before.Number)
-		}
+	if err := sync.Consecutive(commits); err != nil {
+		return err
 	}
 	if last := commits[len(commits)-1].Number; last >= 1<<numberBits {
 		return fmt.Errorf("number %d is too great", last)
@@ -202,7 +199,7 @@ func (a *appender) writeAll(ctx context.Context, tx *sql.Tx, group []*request, v
 		if err != nil {
 			return err
 		}
-		if first := r.commits[0]; first.Number != at.head.Number+1 || first.Prev != at.head.Hash {
+		if !r.commits[0].Follows(at.head) {
 			if verdicts[i], err = a.standing(ctx, tx, at, r.commits); err != nil {
 				return err
 			}
